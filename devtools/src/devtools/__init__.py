@@ -1,0 +1,1 @@
+"""Opens, runs and proves a workspace of several repositories."""

@@ -1,0 +1,1 @@
+"""What the programs of the payments platform must agree on: wire models, database schema, ledger."""

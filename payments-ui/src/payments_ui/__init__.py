@@ -1,0 +1,1 @@
+"""The operators' pages of the payments platform."""

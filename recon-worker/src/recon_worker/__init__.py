@@ -1,0 +1,1 @@
+"""The background worker of the payments platform: Dramatiq on Postgres."""
