@@ -1,0 +1,174 @@
+"""The entry point `devtools`: finds the command's file in a table and imports only that.
+
+It must not do a command's work, and must never show a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """Where a command lives (`module:attribute`, a `typer.Typer` or a function) and its line in --help."""
+
+    target: str
+    summary: str
+    hidden: bool = False
+
+
+# Several names may share one target. Modules are imported only when their command runs.
+COMMANDS: dict[str, Entry] = {
+    "up": Entry("devtools.cli.up:command", "Start the workspace, prove it ready, validate it."),
+    "down": Entry("devtools.cli.down:command", "Stop everything and leave nothing behind."),
+    "status": Entry("devtools.cli.status:command", "Show services, tasks, URLs and the database."),
+    "logs": Entry("devtools.cli.logs:command", "Show the logs of all or some services and tasks."),
+    "restart": Entry("devtools.cli.restart:command", "Restart services."),
+    "why": Entry("devtools.cli.why:command", "Explain why a service or task is not ready."),
+    "await": Entry("devtools.cli.await_:command", "Wait until services are ready (for start commands)."),
+    "exec": Entry("devtools.cli.exec:command", "Run a command in the workspace's environment."),
+    "automations": Entry(
+        "devtools.cli.automations:app", "Services and tasks, in the words of Ona and Gitpod."
+    ),
+    "auto": Entry("devtools.cli.automations:app", "Short for automations.", hidden=True),
+    "service": Entry("devtools.cli.service:app", "List, start, stop, restart services and read their logs."),
+    "task": Entry("devtools.cli.task:app", "List, start, stop tasks and read their logs."),
+    # room "workspace"
+    "postgres": Entry("devtools.cli.postgres:app", "The embedded Postgres."),
+    "validate": Entry("devtools.cli.validate:command", "Prove the workspace by its seven steps."),
+    "bench": Entry("devtools.cli.bench:command", "Measure, with ratios in the same run."),
+    "test": Entry("devtools.cli.test:command", "Every test of every repository."),
+    "check": Entry("devtools.cli.test:check", "The fast half of test: linters and types."),
+    "install": Entry("devtools.cli.install:command", "Install what the lock names."),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command line; the return value is the process's exit status."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments[:1] == ["await"] and os.environ.get("DEVTOOLS_ORDERED") == "1":
+        return 0  # the supervisor has already ordered this start: not a millisecond more
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        _close_quietly()
+
+
+def _run(arguments: list[str]) -> int:
+    from devtools import console
+    from devtools.errors import FAILED, DevtoolsError
+
+    name = arguments[0] if arguments else "--help"
+    if name in ("--help", "-h", "help"):
+        _print_help()
+        return 0 if arguments else 2
+    if name in ("--version", "version"):
+        _print_version()
+        return 0
+    entry = COMMANDS.get(name)
+    try:
+        if entry is None:
+            return _unknown(name)
+        return _invoke(load(name), name, arguments[1:])
+    except DevtoolsError as fault:
+        console.error(fault.message, fault.hint)
+        return fault.exit_code
+    except Exception as fault:  # the last edge before the user: a bug of ours is one line, never a traceback
+        if os.environ.get("DEVTOOLS_DEBUG"):
+            raise
+        console.error(
+            f"{type(fault).__name__}: {fault}",
+            "this is a fault of devtools itself; DEVTOOLS_DEBUG=1 shows where",
+        )
+        return FAILED
+
+
+def load(name: str) -> Callable[..., object]:
+    """The click command registered under `name`, its module imported now."""
+    import importlib
+
+    os.environ.setdefault("TYPER_USE_RICH", "0")  # rich costs 60 ms and draws boxes that no program can read
+    import typer
+    from typer.main import get_command
+
+    module_name, _, attribute = COMMANDS[name].target.partition(":")
+    target = getattr(importlib.import_module(module_name), attribute)
+    if isinstance(target, typer.Typer):
+        return get_command(target)
+    settings = getattr(target, "context_settings", None)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name=name, context_settings=settings)(target)
+    return get_command(app)
+
+
+def _invoke(command: Callable[..., object], name: str, arguments: list[str]) -> int:
+    from typer import Abort, Exit, TyperException
+
+    from devtools import console
+
+    try:
+        status = command(arguments, prog_name=f"devtools {name}", standalone_mode=False)
+    except TyperException as fault:
+        console.error(fault.format_message(), f"devtools {name} --help")
+        return fault.exit_code
+    except Exit as stop:
+        return stop.exit_code
+    except Abort:
+        return 130
+    return status if isinstance(status, int) else 0
+
+
+def _unknown(name: str) -> int:
+    import difflib
+
+    from devtools import console
+
+    close = difflib.get_close_matches(name, COMMANDS, n=1)
+    hint = f"did you mean `devtools {close[0]}`?" if close else "devtools --help lists the commands"
+    console.error(f"no such command: {name}", hint)
+    return 2
+
+
+def _print_help() -> None:
+    from devtools import console
+
+    console.out("Usage: devtools COMMAND [ARGUMENTS]\n")
+    console.out("Opens, runs and proves a workspace from its automations.yaml.\n\nCommands:")
+    shown = {name: entry for name, entry in COMMANDS.items() if not entry.hidden}
+    width = max(map(len, shown))
+    for name, entry in shown.items():
+        console.out(f"  {name.ljust(width)}  {entry.summary}")
+    console.out(
+        "\ndevtools COMMAND --help says more. Exit codes: 0 ok, 1 it failed, 2 wrong use or bad file,"
+    )
+    console.out("3 blocked by another holder (named), 130 interrupted.")
+
+
+def _print_version() -> None:
+    from importlib.metadata import version
+
+    from devtools import console
+
+    console.out(f"devtools {version('devtools')}")
+
+
+def _close_quietly() -> None:
+    """Flush what is left; a reader that went away is no error."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (BrokenPipeError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def run() -> None:
+    """For `python -m devtools`."""
+    raise SystemExit(main())
+
+
+if __name__ == "__main__":
+    run()
