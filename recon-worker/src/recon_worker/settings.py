@@ -1,0 +1,91 @@
+"""What the worker may be told by its environment, typed and checked before anything starts.
+
+Must not connect anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Annotated, Literal
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+APPLICATION_ROLE = "payments_app"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class InvalidSettings(ValueError):
+    """One line per wrong setting, without the values of those that may hold a secret."""
+
+
+class Settings(BaseSettings):
+    """Every environment variable of recon-worker; `.env.example` documents them."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    database_url: str = ""
+    broker_url: str = ""
+    host: str = "127.0.0.1"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    worker_threads: int = Field(default=16, ge=1, le=256)
+    worker_health_port: Port | None = None
+    worker_drain_s: float = Field(default=8.0, gt=0, le=600)
+    queue_heartbeat_s: float = Field(default=2.0, ge=0.05, le=60)
+    queue_lease_s: float = Field(default=10.0, ge=0.1, le=600)
+    queue_max_crashes: int = Field(default=5, ge=1, le=100)
+    recon_batch_size: int = Field(default=200, ge=1, le=1000)
+    recon_max_retries: int = Field(default=8, ge=0, le=100)
+    recon_min_backoff_ms: int = Field(default=500, ge=1, le=3_600_000)
+    recon_sweep_s: float = Field(default=30.0, ge=0.5, le=86_400)
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        try:
+            conninfo_to_dict(value)
+        except ProgrammingError as error:
+            raise ValueError("not a Postgres URL") from error
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _amqp(cls, value: str) -> str:
+        if value and not value.startswith(("amqp://", "amqps://")):
+            raise ValueError("must begin with amqp:// or amqps://; leave it out for the database")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Settings:
+        if not self.database_url and not os.environ.get("PGHOST"):
+            raise ValueError("DATABASE_URL is not set, nor PGHOST")
+        if self.queue_lease_s < 2 * self.queue_heartbeat_s:
+            raise ValueError("QUEUE_LEASE_S must be at least two QUEUE_HEARTBEAT_S")
+        return self
+
+    @property
+    def worker_name(self) -> str:
+        """How this process signs what it locks."""
+        return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def load() -> Settings:
+    """Read the environment. Raises InvalidSettings, whose text is fit to print."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines: list[str] = []
+        for problem in error.errors(include_url=False, include_input=False):
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            text = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{name}: {text}" if name else text)
+        raise InvalidSettings("; ".join(lines)) from error
