@@ -42,6 +42,7 @@ COMMANDS: dict[str, Entry] = {
     "test": Entry("devtools.cli.test:command", "Every test of every repository."),
     "check": Entry("devtools.cli.test:check", "The fast half of test: linters and types."),
     "install": Entry("devtools.cli.install:command", "Install what the lock names."),
+    "lock": Entry("devtools.cli.install:lock", "Resolve all requirements into the lock anew."),
 }
 
 

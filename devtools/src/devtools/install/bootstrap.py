@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import importlib.util
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 NEEDED_BYTES = 2 * 1024**3
@@ -55,16 +56,25 @@ class Workspace:
 
     def is_installed(self) -> bool:
         """True when the last install ended well and nothing that it depends on has changed since."""
-        return os.access(self.python, os.X_OK) and self.stamp.is_file() and self.stamp.read_bytes() == self.wanted()
+        return (
+            os.access(self.python, os.X_OK)
+            and self.stamp.is_file()
+            and self.stamp.read_bytes() == self.wanted()
+        )
+
+
+def _write(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def say(message: str) -> None:
     """One line of progress, on stderr: stdout belongs to the command that follows."""
-    print(f"dev: {message}", file=sys.stderr, flush=True)
+    _write(f"dev: {message}\n")
 
 
 @contextlib.contextmanager
-def only_one(workspace: Workspace) -> Iterator[None]:
+def only_one(workspace: Workspace) -> Generator[None]:
     """Hold the install lock; a second install waits here and finds the work done."""
     workspace.state.mkdir(mode=0o700, exist_ok=True)
     with (workspace.state / "install.lock").open("a+") as handle:
@@ -92,7 +102,7 @@ def run(workspace: Workspace, command: Sequence[str], failure: str, hint: str = 
         )
     if done.returncode:
         lines = workspace.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
-        print("\n".join(f"  {line}" for line in lines), file=sys.stderr)
+        _write("".join(f"  {line}\n" for line in lines))
         if any("No space left on device" in line for line in lines):
             hint = f"free some space below {workspace.root} (about 2 GiB are needed), then run ./dev again"
         raise InstallError(failure, hint or f"the whole output is in {workspace.log}")
@@ -106,12 +116,10 @@ def check_machine(workspace: Workspace) -> None:
             f"only {free // 1024**2} MiB are free below {workspace.root}; an install needs about 2 GiB",
             "free some space, then run ./dev again",
         )
-    try:
-        import venv  # noqa: F401, PLC0415  (some distributions ship Python without it)
-    except ImportError as missing:
+    if importlib.util.find_spec("venv") is None:  # some distributions ship Python without it
         raise InstallError(
             f"{sys.executable} has no venv module", "Debian and Ubuntu: apt-get install python3-venv"
-        ) from missing
+        )
 
 
 def make_venv(workspace: Workspace) -> None:
@@ -123,7 +131,11 @@ def make_venv(workspace: Workspace) -> None:
         if workspace.venv.exists():
             say("an earlier install was interrupted or has another Python; starting over")
             shutil.rmtree(workspace.venv)
-        run(workspace, [sys.executable, "-I", "-m", "venv", "--without-pip", str(workspace.venv)], "no .venv could be made")
+        run(
+            workspace,
+            [sys.executable, "-I", "-m", "venv", "--without-pip", str(workspace.venv)],
+            "no .venv could be made",
+        )
     workspace.unfinished.touch()
     workspace.stamp.unlink(missing_ok=True)
 
@@ -170,7 +182,14 @@ def find_uv(workspace: Workspace) -> str | None:
     brought = workspace.venv / "bin" / "uv"
     requirements = workspace.state / "uv.requirements"
     requirements.write_text(locked(workspace, "uv"))
-    pip = [*pip_command(workspace), "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
+    pip = [
+        *pip_command(workspace),
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary=:all:",
+    ]
     try:
         run(workspace, [*pip, "-r", str(requirements)], "pip could not bring uv")
     except InstallError as failure:
@@ -189,7 +208,7 @@ def install(workspace: Workspace) -> None:
     else:
         installer = [*pip_command(workspace), "install"]
     count = len(re.findall(r"^\S+==", workspace.lock_file.read_text(), re.MULTILINE))
-    say(f"installing {count} locked packages with {'uv' if uv else 'pip'} (the first time takes a minute or two)")
+    say(f"installing {count} locked packages with {'uv' if uv else 'pip'} (a minute or two at first)")
     run(
         workspace,
         [*installer, "--no-deps", "--require-hashes", "-r", str(workspace.lock_file)],
@@ -230,7 +249,7 @@ def main(arguments: Sequence[str]) -> int:
     except InstallError as failure:
         say(str(failure))
         if failure.hint:
-            print(f"hint: {failure.hint}", file=sys.stderr)
+            _write(f"hint: {failure.hint}\n")
         return 1
     except KeyboardInterrupt:
         say("interrupted; the next ./dev starts over where it must")
@@ -238,7 +257,7 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as failure:
         hint = "free some space" if failure.errno == errno.ENOSPC else "may this user write there?"
         say(f"{failure.strerror}: {failure.filename or arguments[0]}")
-        print(f"hint: {hint}", file=sys.stderr)
+        _write(f"hint: {hint}\n")
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""Resolves the workspace's requirements into one hash-pinned lock and tells whether a lock still satisfies them.
+"""Resolves the workspace's requirements into one hash-pinned lock, and tells whether it still satisfies them.
 
 Must not install anything: `bootstrap.py` does that, from the lock alone.
 """
@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 OLDEST_PYTHON = "3.11"
-HEADER = "# Names, versions and hashes of everything the workspace installs. Made by `./dev lock`; not edited by hand.\n"
+HEADER = (
+    "# Names, versions and hashes of everything the workspace installs. Made by\n"
+    "# `./dev lock`; not edited by hand.\n"
+)
 
 
 class LockError(Exception):
@@ -83,7 +85,16 @@ def make(root: Path, *, upgrade: bool = False) -> Path:
         result = Path(folder) / "requirements.lock"
         if target.exists() and not upgrade:
             result.write_text(target.read_text())
-        command = [uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-annotate", "--no-header"]
+        command = [
+            uv,
+            "pip",
+            "compile",
+            "--quiet",
+            "--universal",
+            "--generate-hashes",
+            "--no-annotate",
+            "--no-header",
+        ]
         command += ["--no-emit-index-url", "--python-version", OLDEST_PYTHON, str(wanted), "-o", str(result)]
         done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
         if done.returncode:
@@ -93,20 +104,24 @@ def make(root: Path, *, upgrade: bool = False) -> Path:
 
 
 def unsatisfied(root: Path) -> list[str]:
-    """One line per requirement of the workspace that its lock does not meet on this Python; empty when all is well."""
+    """One line per requirement that the lock does not meet on this Python; empty when all is well."""
     pinned = _pins((root / "requirements.lock").read_text())
     ours = {package.name: package.version for package in packages(root)}
     problems = [
         f"{requirement}: {found or 'not in the lock'}"
         for requirement in requested(root)
         if _applies(requirement)
-        and not ((found := pinned.get(canonicalize_name(requirement.name))) and requirement.specifier.contains(found))
+        and not (
+            (found := pinned.get(canonicalize_name(requirement.name)))
+            and requirement.specifier.contains(found)
+        )
     ]
     for package in packages(root):
         problems += [
             f"{package.name} asks for {requirement}, the workspace has {ours[name]}"
             for requirement in package.requirements
-            if (name := canonicalize_name(requirement.name)) in ours and not requirement.specifier.contains(ours[name])
+            if (name := canonicalize_name(requirement.name)) in ours
+            and not requirement.specifier.contains(ours[name])
         ]
     return problems
 
@@ -117,11 +132,10 @@ def _applies(requirement: Requirement) -> bool:
 
 def _pins(lock: str) -> dict[str, Version]:
     """The versions that the lock names for this Python and platform."""
-    environment = {**default_environment(), "extra": ""}
     pins: dict[str, Version] = {}
     for line in re.findall(r"^(\S+==[^\\\n]+?)\s*\\?$", lock, re.MULTILINE):
         requirement = Requirement(line)
-        if requirement.marker is None or requirement.marker.evaluate(environment):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             (pin,) = requirement.specifier
             pins[canonicalize_name(requirement.name)] = Version(pin.version)
     return pins
