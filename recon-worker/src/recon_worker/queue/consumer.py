@@ -90,6 +90,7 @@ class PostgresConsumer(Consumer):
         self._idle_until = 0.0
         self._draining = False
         self._failures = 0
+        self._is_uncertain = False
 
     # -- what Dramatiq calls -------------------------------------------------------------------
 
@@ -190,7 +191,7 @@ class PostgresConsumer(Consumer):
         answers_due = self._unwritten() and (
             limit > 0 or not self._held or now - self._first_answer_at >= LINGER_S
         )
-        if limit <= 0 and not answers_due:
+        if limit <= 0 and not answers_due and not self._is_uncertain:
             self._wait(now)
             return
         try:
@@ -226,14 +227,18 @@ class PostgresConsumer(Consumer):
             with self._lock:
                 done, postponed, rejected = self._done, self._postponed, self._rejected
                 self._done, self._postponed, self._rejected = [], [], []
+                # As of the same moment: what is answered from now on is neither written nor reclaimed yet.
+                held = list(self._held)
             try:
-                claims = self._write_and_claim(done, postponed, rejected, limit)
+                claims = self._write_and_claim(done, postponed, rejected, held, limit)
             except BaseException:
                 # The fence makes a second writing harmless, should the commit have gone through.
                 with self._lock:
                     self._done[:0], self._postponed[:0], self._rejected[:0] = done, postponed, rejected
+                self._is_uncertain = True
                 self._disconnect()
                 raise
+            self._is_uncertain = False
             with self._lock:
                 for claim in claims:
                     self._held[claim.message_id] = claim.claims
@@ -242,9 +247,14 @@ class PostgresConsumer(Consumer):
             return claims
 
     def _write_and_claim(
-        self, done: list[Answer], postponed: list[Answer], rejected: list[Answer], limit: int
+        self,
+        done: list[Answer],
+        postponed: list[Answer],
+        rejected: list[Answer],
+        held: list[str],
+        limit: int,
     ) -> list[Claim]:
-        if not (done or postponed or rejected or limit > 0):
+        if not (done or postponed or rejected or limit > 0 or self._is_uncertain):
             return []
         conn = self._connection()
         cursor = None
@@ -255,6 +265,8 @@ class PostgresConsumer(Consumer):
                 store.postpone(conn, self._owner, postponed)
             if rejected:
                 store.reject(conn, self._owner, rejected)
+            if self._is_uncertain:
+                store.reclaim(conn, self._owner, self.queue, held)
             if limit > 0:
                 cursor = store.claim(conn, self.queue, self._owner, limit)
         return store.claimed(cursor) if cursor is not None else []

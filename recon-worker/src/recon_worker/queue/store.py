@@ -78,6 +78,13 @@ SELECT pg_notify('dramatiq.' || queue_name || '.enqueue',
 FROM returned GROUP BY queue_name
 """
 
+# What a claim took whose answer never arrived: ours on paper, and nobody works on it.
+_RECLAIM = """
+UPDATE dramatiq.queue SET state = 'queued', owner = NULL, mtime = now()
+WHERE owner = %(owner)s AND queue_name = %(queue)s AND state = 'consumed'
+  AND message_id <> ALL (%(held)s::uuid[])
+"""
+
 _BEAT = """
 INSERT INTO dramatiq.worker (worker_id, seen_at) VALUES (%(owner)s, now())
 ON CONFLICT (worker_id) DO UPDATE SET seen_at = excluded.seen_at
@@ -241,6 +248,11 @@ def give_back(conn: Connection[Any], owner: UUID, answers: Sequence[Answer]) -> 
         _GIVE_BACK,
         {"ids": [a.message_id for a in answers], "claims": [a.claims for a in answers], "owner": owner},
     )
+
+
+def reclaim(conn: Connection[Any], owner: UUID, queue: str, held: Sequence[str]) -> None:
+    """Put back what is claimed in our name without being held by us."""
+    conn.execute(_RECLAIM, {"owner": owner, "queue": queue, "held": list(held)})
 
 
 def beat(conn: Connection[Any], owner: UUID) -> None:
