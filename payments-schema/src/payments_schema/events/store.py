@@ -1,0 +1,102 @@
+"""SQL of events. Must not be called outside the transaction that makes the fact true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
+
+from payments_schema import ids
+from payments_schema.errors import InvalidCursor
+from payments_schema.wire.events import Event, EventPage
+
+Connection = AsyncConnection[TupleRow]
+
+
+class NewEvent(NamedTuple):
+    """A fact to record: its topic (`card.captured`), the id it is about, and what is worth knowing."""
+
+    type: str
+    subject: str
+    data: Mapping[str, Any]
+    version: int = 1
+
+
+async def record(conn: Connection, event: NewEvent) -> int:
+    """Record one fact; returns its number (see ids.sequence_id("evt", …))."""
+    return (await record_many(conn, [event]))[0]
+
+
+async def record_many(conn: Connection, events: Sequence[NewEvent]) -> list[int]:
+    """Record facts in one statement; their numbers in order."""
+    if not events:
+        return []
+    cursor = await conn.execute(
+        """
+        INSERT INTO core.event (type, version, subject, data)
+        SELECT e.type, e.version, e.subject, e.data
+        FROM unnest(%s::text[], %s::smallint[], %s::text[], %s::jsonb[]) WITH ORDINALITY
+            AS e (type, version, subject, data, n)
+        ORDER BY e.n
+        RETURNING id
+        """,
+        [
+            [e.type for e in events],
+            [e.version for e in events],
+            [e.subject for e in events],
+            [Jsonb(dict(e.data)) for e in events],
+        ],
+    )
+    return sorted(row[0] for row in await cursor.fetchall())
+
+
+async def list_page(
+    conn: Connection,
+    *,
+    limit: int = 100,
+    cursor: str | None = None,
+    subject: str | None = None,
+    type: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> EventPage:
+    """Events oldest first, never one that an earlier-numbered but still running transaction could precede.
+
+    since, until: recorded from `since` on, before `until`; both with a time zone.
+    Raises InvalidCursor.
+    """
+    after = 0 if cursor is None else ids.parse_sequence_id("evt", cursor)
+    if after is None:
+        raise InvalidCursor("cursor is not one of ours")
+    found = await conn.execute(
+        """
+        SELECT id, type, version, subject, data, recorded_at FROM core.event
+        WHERE id > %(after)s AND transaction < pg_snapshot_xmin(pg_current_snapshot())
+            AND (%(subject)s::text IS NULL OR subject = %(subject)s)
+            AND (%(type)s::text IS NULL OR type = %(type)s)
+            AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s)
+            AND (%(until)s::timestamptz IS NULL OR recorded_at < %(until)s)
+        ORDER BY id
+        LIMIT %(fetch)s
+        """,
+        {"after": after, "subject": subject, "type": type, "since": since, "until": until, "fetch": limit + 1},
+        prepare=False,
+    )
+    rows = await found.fetchall()
+    events = [
+        Event(
+            id=ids.sequence_id("evt", number),
+            type=topic,
+            version=version,
+            subject=about,
+            data=data,
+            recorded_at=at,
+        )
+        for number, topic, version, about, data, at in rows[:limit]
+    ]
+    more = len(rows) > limit
+    return EventPage(data=events, has_more=more, next_cursor=events[-1].id if more else None)

@@ -1,0 +1,1 @@
+"""Direct payments: their rows, created in batches. Must not reconcile them."""

@@ -1,0 +1,1 @@
+"""Reconciliation jobs and results. Must not hold the rules that decide them."""

@@ -1,0 +1,1 @@
+"""Slots of scheduled work, each claimed once. Must not do the work."""

@@ -1,0 +1,60 @@
+"""The ledger on the wire: entries, statements, and whether all still adds up. Must not compute any."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from payments_schema.wire.model import Timestamp, WireModel
+
+
+class Direction(StrEnum):
+    """The side of an entry."""
+
+    DEBIT = "debit"
+    CREDIT = "credit"
+
+
+class Phase(StrEnum):
+    """Whether entries move posted balances or only what is held."""
+
+    PENDING = "pending"
+    POSTED = "posted"
+
+
+class LedgerEntry(WireModel):
+    """One debit or credit, amounts in major units."""
+
+    id: str
+    account: str
+    direction: Direction
+    amount: str
+    currency: str
+    balance_after: str
+
+
+class LedgerTransaction(WireModel):
+    """A balanced set of entries."""
+
+    id: str
+    reference: str
+    kind: str
+    phase: Phase
+    effective_at: Timestamp
+    recorded_at: Timestamp
+    entries: list[LedgerEntry]
+
+
+class IntegrityCheck(WireModel):
+    """One check; offenders are named, at most the first hundred of them."""
+
+    name: str
+    ok: bool
+    offenders: list[dict[str, Any]]
+
+
+class Integrity(WireModel):
+    """Whether the books add up, check by check."""
+
+    ok: bool
+    checks: list[IntegrityCheck]
