@@ -30,8 +30,10 @@ def ready() -> None:
     import psycopg
 
     from devtools.postgres import place, run
+    from devtools.workspace import locate
 
-    target = place.external_url() or run.running_url(place.here())
+    workspace = locate()
+    target = place.external_url(workspace) or run.running_url(place.place_of(workspace))
     try:
         with psycopg.connect(target, connect_timeout=3) as conn:
             conn.execute("SELECT 1")
@@ -44,8 +46,6 @@ def stop() -> None:
     """Stop the server cleanly; clients are cut, nothing is lost."""
     from devtools.postgres import place, run
 
-    if place.external_url() and not os.environ.get("DEVTOOLS_STATE_DIR"):
-        raise DevtoolsError("DATABASE_URL names a server that is not ours to stop")
     console.say("stopped" if run.stop_server(place.here()) else "not running")
 
 
@@ -72,11 +72,11 @@ def test_server(stop: Annotated[bool, typer.Option("--stop", help="Stop it inste
     """Print the superuser URL of a throw-away server for tests, started where it does not run yet."""
     from pathlib import Path
 
-    from devtools.manifest.load import root_of
-    from devtools.postgres import place, run
+    from devtools.postgres import run
+    from devtools.workspace import locate
 
-    file = place.automations_file()
-    state_dir = place.state_dir(root_of(file)) if file else Path.home() / ".cache" / "devtools"
+    workspace = locate(required=False)
+    state_dir = workspace.state_dir if workspace.file else Path.home() / ".cache" / "devtools"
     if stop:
         console.say("stopped" if run.stop_throw_away(state_dir, run.TEST_CLUSTER) else "not running")
         return
@@ -89,10 +89,12 @@ def test_server(stop: Annotated[bool, typer.Option("--stop", help="Stop it inste
 def _target(*, owner: bool, superuser: bool) -> str:
     from devtools.postgres import place, run
     from devtools.postgres.credentials import SUPERUSER
+    from devtools.workspace import locate
 
-    if external := place.external_url():
+    workspace = locate()
+    if external := place.external_url(workspace):
         return os.environ.get("MIGRATION_DATABASE_URL", external) if owner else external
-    here = place.here()
+    here = place.place_of(workspace)
     return run.running_url(here, SUPERUSER if superuser else here.database.owner if owner else None)
 
 

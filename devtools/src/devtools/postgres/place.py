@@ -7,11 +7,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from devtools import environment
 from devtools.errors import WrongUse
-from devtools.manifest.load import find, load, root_of
+from devtools.manifest.load import load
 from devtools.manifest.model import Database
+from devtools.workspace import Workspace, locate
 
-STATE_FOLDER = ".devtools"
 DEFAULT_PORT = 5432
 
 
@@ -25,35 +26,28 @@ class Place:
     port: int
 
 
-def external_url() -> str | None:
+def external_url(workspace: Workspace) -> str | None:
     """The server that the user named instead of the embedded one."""
-    return os.environ.get("DATABASE_URL") or None
+    named = environment.user_environment(workspace)
+    return environment.database_url(named) if environment.has_external_database(named) else None
 
 
-def automations_file() -> Path | None:
-    """The file of the workspace that the supervisor named, else of the nearest folder upward."""
-    named = os.environ.get("DEVTOOLS_WORKSPACE")
-    return find(Path(named) if named else Path.cwd())
-
-
-def state_dir(folder: Path) -> Path:
-    """Where the workspace, or the instance of it that is meant, keeps its state."""
-    return Path(os.environ.get("DEVTOOLS_STATE_DIR") or folder / STATE_FOLDER)
-
-
-def here() -> Place:
-    """The workspace that is meant, with a database of its own. Raises WrongUse where there is none."""
-    file = automations_file()
-    if file is None:
+def place_of(workspace: Workspace) -> Place:
+    """The workspace's own database. Raises WrongUse where it has none."""
+    if workspace.file is None:
         raise WrongUse("no workspace here", hint="go to a folder that has an automations.yaml")
-    _, overlay = load(file)
+    _, overlay = load(workspace.file)
     if overlay.database is None:
         raise WrongUse(
-            f"the workspace.yaml beside {file} names no database",
+            f"{workspace.root / 'workspace.yaml'} names no database",
             hint="database: {service: postgres, port: postgres, name: app, owner: app_owner, user: app}",
         )
     named = overlay.database.port
     leased: dict[str, int] = json.loads(os.environ.get("DEVTOOLS_PORTS") or "{}")
     default = int(named) if named.isdecimal() else overlay.ports.get(named, DEFAULT_PORT)
-    root = root_of(file)
-    return Place(root, state_dir(root), overlay.database, int(leased.get(named, default)))
+    return Place(workspace.root, workspace.state_dir, overlay.database, int(leased.get(named, default)))
+
+
+def here() -> Place:
+    """The database of the workspace around the current folder."""
+    return place_of(locate())
