@@ -127,7 +127,7 @@ async def retry(conn: Connection, message_id: UUID) -> Job:
     await conn.execute(
         """
         UPDATE dramatiq.queue
-        SET state = 'queued', mtime = now(), due_at = now(), owner = NULL, claims = 0, crashes = 0,
+        SET state = 'queued', mtime = now(), due_at = now(), owner = NULL, crashes = 0,
             message = jsonb_set(message, '{options}', (message -> 'options') - 'retries' - 'traceback'),
             history = history || jsonb_build_object('at', now(), 'what', 'retried by an operator', 'error', error)
         WHERE message_id = %s

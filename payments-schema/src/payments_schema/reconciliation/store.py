@@ -152,3 +152,57 @@ async def sweep(conn: Connection, *, older_than_s: float = 30, limit: int = 1000
             "SELECT core.enqueue(%s, 'reconciliation', 'reconcile', %s)", [message_id, Jsonb([job_ids])]
         )
     return job_ids
+
+
+async def still_open(conn: Connection, job_ids: Sequence[int]) -> list[int]:
+    """Those of the jobs that are not finished, whoever may have them locked."""
+    cursor = await conn.execute(
+        "SELECT id FROM core.recon_job WHERE id = ANY(%s) AND status IN ('pending', 'processing') ORDER BY id",
+        [list(job_ids)],
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def separate(conn: Connection, job_ids: Sequence[int], *, delay_s: float = 0) -> list[int]:
+    """Give each open job a message of its own, so that each is tried and given up for itself; returns their ids."""
+    cursor = await conn.execute(
+        """
+        WITH lone AS (
+            UPDATE core.recon_job
+            SET message_id = gen_random_uuid(), due_at = now() + make_interval(secs => %(delay_s)s), updated_at = now()
+            WHERE id = ANY(%(ids)s) AND status IN ('pending', 'processing')
+            RETURNING id, message_id
+        )
+        SELECT lone.id, core.enqueue(
+            lone.message_id, 'reconciliation', 'reconcile', jsonb_build_array(jsonb_build_array(lone.id)),
+            '{}', '{}', %(delay_s)s)
+        FROM lone
+        """,
+        {"ids": list(job_ids), "delay_s": delay_s},
+    )
+    return sorted(row[0] for row in await cursor.fetchall())
+
+
+async def fail_abandoned(conn: Connection, worker: str) -> list[int]:
+    """Fail the open jobs whose message was given up (its workers were lost too often); returns their ids.
+
+    Without it a sweep would send them again for ever.
+    """
+    cursor = await conn.execute(
+        """
+        WITH abandoned AS (
+            SELECT j.id, q.error FROM core.recon_job AS j
+            JOIN dramatiq.queue AS q ON q.message_id = j.message_id AND q.state = 'rejected'
+            WHERE j.status IN ('pending', 'processing')
+            LIMIT 1000
+            FOR NO KEY UPDATE OF j SKIP LOCKED
+        )
+        UPDATE core.recon_job AS j
+        SET status = 'failed', locked_by = %(worker)s, locked_at = now(), updated_at = now(),
+            last_error = left('given up: ' || coalesce(abandoned.error, 'its message is a dead letter'), 2000)
+        FROM abandoned WHERE j.id = abandoned.id
+        RETURNING j.id
+        """,
+        {"worker": worker},
+    )
+    return sorted(row[0] for row in await cursor.fetchall())
