@@ -28,7 +28,9 @@ class Batcher(Generic[Item]):
     run: does the work of distinct items; returns the failures, and raises where all failed alike.
     """
 
-    def __init__(self, run: Callable[[Sequence[Item]], Awaitable[Mapping[Item, Exception]]], limit: int) -> None:
+    def __init__(
+        self, run: Callable[[Sequence[Item]], Awaitable[Mapping[Item, Exception]]], limit: int
+    ) -> None:
         if limit < 1:
             raise ValueError("limit must be at least 1")
         self._run = run
@@ -82,7 +84,7 @@ class Batcher(Generic[Item]):
             for request, _ in batch:
                 request.done.cancel()
             raise
-        except Exception as error:  # noqa: BLE001 — an edge: whatever it was, each waiting actor must hear of it
+        except Exception as error:
             failures = dict.fromkeys(items, error)
         for request, took in batch:
             request.failures.update((item, failures[item]) for item in took if item in failures)

@@ -17,7 +17,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 class HealthServer:
     """Serves in a thread of its own until closed. Raises OSError where the port is taken."""
 
-    def __init__(self, host: str, port: int, *, is_ready: Callable[[], bool], registry: CollectorRegistry) -> None:
+    def __init__(
+        self, host: str, port: int, *, is_ready: Callable[[], bool], registry: CollectorRegistry
+    ) -> None:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 if self.path == "/health":

@@ -41,9 +41,13 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self.held = Gauge("worker_messages_held", "Messages claimed and not answered.", registry=self.registry)
+        self.held = Gauge(
+            "worker_messages_held", "Messages claimed and not answered.", registry=self.registry
+        )
         self.reconnects = Gauge(
-            "worker_listener_reconnects", "Times the listener found the database again.", registry=self.registry
+            "worker_listener_reconnects",
+            "Times the listener found the database again.",
+            registry=self.registry,
         )
         self.recovered = Counter(
             "worker_recovered_messages_total",
@@ -55,7 +59,9 @@ class Metrics:
             "recon_jobs_total", "Jobs completed, by verdict.", ["verdict"], registry=self.registry
         )
         self.failed = Counter(
-            "recon_job_failures_total", "Failed attempts, by whether it was the last.", ["final"],
+            "recon_job_failures_total",
+            "Failed attempts, by whether it was the last.",
+            ["final"],
             registry=self.registry,
         )
         self.batch = Histogram(

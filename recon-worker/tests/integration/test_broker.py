@@ -14,17 +14,18 @@ from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.errors import BrokerConnectionError, QueueJoinTimeout, QueueNotFound
 from dramatiq.message import Message
 from psycopg import Connection
+from recon_waiting import eventually
 
 from recon_worker.queue.broker import PostgresBroker
-
-from recon_waiting import eventually
 
 Make = Callable[..., PostgresBroker]
 Run = Callable[..., dramatiq.Worker]
 State = Callable[[], dict[str, int]]
 
 
-def test_a_message_runs_once_and_leaves_nothing(make_broker: Make, run_worker: Run, queue_state: State) -> None:
+def test_a_message_runs_once_and_leaves_nothing(
+    make_broker: Make, run_worker: Run, queue_state: State
+) -> None:
     broker = make_broker()
     seen: list[int] = []
     actor = dramatiq.actor(seen.append, broker=broker, actor_name="see", queue_name="marks")
@@ -314,7 +315,9 @@ def test_sending_survives_a_spare_connection_that_died(make_broker: Make, sql: C
     broker = make_broker()
     actor = dramatiq.actor(lambda: None, broker=broker, actor_name="nothing")
     actor.send()
-    sql.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'queue-send'")
+    sql.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'queue-send'"
+    )
     actor.send()
     assert sql.execute("SELECT count(*) FROM dramatiq.queue").fetchone() == (2,)
 
@@ -345,7 +348,9 @@ def test_stock_delayed_rows_are_taken_at_their_time(
 ) -> None:
     broker = make_broker()
     seen: list[float] = []
-    actor = dramatiq.actor(lambda: seen.append(time.monotonic()), broker=broker, actor_name="see", queue_name="marks")
+    actor = dramatiq.actor(
+        lambda: seen.append(time.monotonic()), broker=broker, actor_name="see", queue_name="marks"
+    )
 
     def park(delay_s: float) -> None:
         """As dramatiq-pg does."""

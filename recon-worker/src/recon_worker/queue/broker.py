@@ -156,6 +156,11 @@ class PostgresBroker(Broker):
         return self._listener.is_current()
 
     @property
+    def is_alive(self) -> bool:
+        """Whether the listener runs, connected or trying to; true before anything is consumed."""
+        return not self._consumers or self._listener.is_alive()
+
+    @property
     def held(self) -> int:
         """Messages claimed by this process and not answered."""
         return sum(consumer.held for consumer in list(self._consumers.values()))

@@ -127,7 +127,9 @@ class PostgresConsumer(Consumer):
                 store.give_back(self._connection(), self._owner, answers)
         except psycopg.Error as error:
             # The lease runs out for them, and another worker recovers them.
-            log.warning("could not give messages back", queue=self.queue, count=len(answers), error=str(error))
+            log.warning(
+                "could not give messages back", queue=self.queue, count=len(answers), error=str(error)
+            )
 
     def close(self) -> None:
         """Write what is answered and give back what is buffered; held messages may still be answered."""

@@ -138,9 +138,7 @@ class Listener(threading.Thread):
         with conn.transaction():
             if not store.try_recovery_lock(conn):
                 return
-            recovered = store.recover(
-                conn, queues, lease_s=self._lease_s, max_crashes=self._max_crashes
-            )
+            recovered = store.recover(conn, queues, lease_s=self._lease_s, max_crashes=self._max_crashes)
             for queue, message_id in {row.queue_name: row.message_id for row in recovered}.items():
                 store.notify(conn, queue, message_id)
             store.forget_lost_workers(conn, self._lease_s)
@@ -154,4 +152,6 @@ class Listener(threading.Thread):
             except psycopg.Error as error:
                 if conn.closed or conn.broken:
                     raise
-                log.warning("chore failed, again after the next heartbeat", chore=repr(chore), error=str(error))
+                log.warning(
+                    "chore failed, again after the next heartbeat", chore=repr(chore), error=str(error)
+                )

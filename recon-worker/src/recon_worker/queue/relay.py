@@ -7,6 +7,7 @@ Must not change a message, nor know what it means.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -16,6 +17,8 @@ from dramatiq.broker import Broker
 from dramatiq.errors import BrokerConnectionError
 from dramatiq.message import Message
 from psycopg import Connection
+
+from .listener import Chore
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -68,11 +71,16 @@ class Relay:
         connect: Callable[[], Connection[Any]],
         publisher: Publisher,
         queues: Sequence[str],
+        chores: Sequence[Chore] = (),
+        chores_every_s: float = 2.0,
         poll_s: float = 0.05,
     ) -> None:
+        """chores: what the listener of a Postgres worker would do, since with a relay there is none."""
         self._connect = connect
         self._publisher = publisher
         self._queues = tuple(queues)
+        self._chores = tuple(chores)
+        self._chores_every_s = chores_every_s
         self._poll_s = poll_s
 
     def run(self, stop: threading.Event) -> None:
@@ -80,9 +88,17 @@ class Relay:
         while not stop.is_set():
             try:
                 with self._connect() as conn:
-                    while not stop.is_set():
-                        if not forward(conn, self._publisher, self._queues):
-                            stop.wait(self._poll_s)
+                    self._forward(conn, stop)
             except (psycopg.Error, BrokerConnectionError) as error:
                 log.warning("relay interrupted, trying again", error=str(error).strip())
                 stop.wait(_RECONNECT_S)
+
+    def _forward(self, conn: Connection[Any], stop: threading.Event) -> None:
+        next_chores = 0.0
+        while not stop.is_set():
+            if time.monotonic() >= next_chores:
+                next_chores = time.monotonic() + self._chores_every_s
+                for chore in self._chores:
+                    chore(conn)
+            if not forward(conn, self._publisher, self._queues):
+                stop.wait(self._poll_s)

@@ -1,0 +1,226 @@
+"""recon-worker: puts settings, broker, actors and a Dramatiq worker together in one process.
+
+Must not hold logic of its own: every decision is made in the rooms it wires.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+import dramatiq
+import structlog
+from dramatiq.broker import Broker
+from dramatiq.middleware import AsyncIO, Callbacks, CurrentMessage, Middleware, Pipelines, Retries, TimeLimit
+
+from . import settings as settings_module
+from .batcher import Batcher
+from .database import Line
+from .health import HealthServer
+from .queue import store
+from .queue.broker import PostgresBroker
+from .queue.connection import connect
+from .queue.relay import BrokerPublisher, Relay
+from .queue.schedule import Schedule, Scheduler
+from .reconciliation import actors
+from .reconciliation.operations import Reconciler
+from .settings import APPLICATION_ROLE, InvalidSettings, Settings
+from .telemetry import Metrics, Telemetry, configure_logs
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+RELAYED_QUEUES = (actors.QUEUE, actors.MAINTENANCE_QUEUE)
+_WAKE_S = 0.25
+
+
+def middleware(metrics: Metrics) -> list[Middleware]:
+    """What every message passes; retries come after telemetry, so that telemetry sees what they decided."""
+    return [
+        Telemetry(metrics),
+        AsyncIO(),
+        TimeLimit(),
+        Callbacks(),
+        Pipelines(),
+        CurrentMessage(),
+        Retries(max_retries=8, min_backoff=500, max_backoff=300_000),
+    ]
+
+
+def schedules(settings: Settings) -> list[Schedule]:
+    """Everything that happens by the clock."""
+    return [
+        Schedule(
+            "sweep_reconciliations", settings.recon_sweep_s, actors.MAINTENANCE_QUEUE, "sweep_reconciliations"
+        )
+    ]
+
+
+class Program:
+    """A worker process from start to end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.broker = self._make_broker()
+        line = Line(settings.database_url, name="recon-worker", role=APPLICATION_ROLE)
+        self.reconciler = Reconciler(line, worker=settings.worker_name, observe=self._observe)
+        actors.declare(
+            self.broker,
+            self.reconciler,
+            Batcher(self.reconciler.run, settings.recon_batch_size),
+            max_retries=settings.recon_max_retries,
+            min_backoff_ms=settings.recon_min_backoff_ms,
+            sweep_older_than_s=settings.recon_sweep_s,
+        )
+        self._stop = threading.Event()
+        self._worker: dramatiq.Worker | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether messages are being heard."""
+        if self._stop.is_set():
+            return False
+        return self.broker.is_ready if isinstance(self.broker, PostgresBroker) else self._worker is not None
+
+    def run(self) -> int:
+        """Work until a signal; returns the exit status."""
+        self._take_signals()
+        health = self._serve_health()
+        self.broker.emit_after("process_boot")
+        self._worker = dramatiq.Worker(
+            self.broker, worker_threads=self.settings.worker_threads, worker_timeout=int(_WAKE_S * 1000)
+        )
+        self._worker.start()
+        status = self._watch()
+        self._drain(self._worker)
+        if health is not None:
+            health.close()
+        return status
+
+    def _watch(self) -> int:
+        was_ready = False
+        while not self._stop.wait(_WAKE_S if was_ready else 0.02):
+            if self.is_ready and not was_ready:
+                was_ready = True
+                log.info(
+                    "worker ready", worker=self.settings.worker_name, threads=self.settings.worker_threads
+                )
+            if isinstance(self.broker, PostgresBroker):
+                self.metrics.held.set(self.broker.held)
+                self.metrics.reconnects.set(self.broker.reconnects)
+                if not self.broker.is_alive:
+                    # Without a heartbeat nothing may be claimed: better to be started anew than to look alive.
+                    log.critical("the listener died")
+                    return 1
+        return 0
+
+    def _drain(self, worker: dramatiq.Worker) -> None:
+        log.info("draining", held=self.broker.held if isinstance(self.broker, PostgresBroker) else None)
+        self.reconciler.stop()
+        # A stuck actor must not keep the process: its messages are recovered by the lease.
+        limit = threading.Timer(self.settings.worker_drain_s + 2, lambda: os._exit(1))
+        limit.daemon = True
+        limit.start()
+        worker.stop(timeout=int(self.settings.worker_drain_s * 1000))
+        self.broker.close()
+        limit.cancel()
+        log.info("worker stopped")
+
+    def _make_broker(self) -> Broker:
+        if self.settings.broker_url:
+            return _rabbitmq(self.settings.broker_url, middleware(self.metrics))
+        broker = PostgresBroker(
+            self.settings.database_url,
+            role=APPLICATION_ROLE,
+            heartbeat_s=self.settings.queue_heartbeat_s,
+            lease_s=self.settings.queue_lease_s,
+            max_crashes=self.settings.queue_max_crashes,
+            middleware=middleware(self.metrics),
+        )
+        broker.on_recovered = self._recovered
+        broker.add_chore(Scheduler(schedules(self.settings), self.settings.worker_name))
+        return broker
+
+    def _take_signals(self) -> None:
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: self._stop.set())
+
+    def _serve_health(self) -> HealthServer | None:
+        port = self.settings.worker_health_port
+        if port is None:
+            return None
+        return HealthServer(
+            self.settings.host, port, is_ready=lambda: self.is_ready, registry=self.metrics.registry
+        )
+
+    def _recovered(self, row: store.Recovered) -> None:
+        self.metrics.recovered.labels(row.queue_name, row.state).inc()
+        write = log.error if row.state == "rejected" else log.warning
+        write("message of a lost worker", **row._asdict())
+
+    def _observe(self, verdicts: Mapping[str, int]) -> None:
+        for verdict, count in verdicts.items():
+            self.metrics.reconciled.labels(verdict).inc(count)
+        self.metrics.batch.observe(sum(verdicts.values()))
+
+
+def run_relay(settings: Settings) -> int:
+    """Forward the queues to RabbitMQ until a signal; needs BROKER_URL."""
+    if not settings.broker_url:
+        raise InvalidSettings("BROKER_URL is not set: there is nothing to relay to")
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    relay = Relay(
+        connect=lambda: connect(settings.database_url, name="queue-relay", role=APPLICATION_ROLE),
+        publisher=BrokerPublisher(_rabbitmq(settings.broker_url, [])),
+        queues=RELAYED_QUEUES,
+        chores=[Scheduler(schedules(settings), settings.worker_name)],
+        chores_every_s=settings.queue_heartbeat_s,
+    )
+    log.info("relay ready", queues=RELAYED_QUEUES)
+    relay.run(stop)
+    return 0
+
+
+def _rabbitmq(url: str, middleware: list[Middleware]) -> Broker:
+    try:
+        from dramatiq.brokers.rabbitmq import RabbitmqBroker
+    except ImportError as error:
+        raise InvalidSettings("BROKER_URL needs the extra: pip install 'recon-worker[rabbitmq]'") from error
+    return RabbitmqBroker(url=url, confirm_delivery=True, middleware=middleware)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; 0 after a signal, 1 where the work became impossible, 2 for wrong use or settings."""
+    parser = argparse.ArgumentParser(
+        prog="recon-worker", description="Works the platform's queues: reconciliation, sweeps, schedules."
+    )
+    parser.add_argument("--version", action="version", version=version("recon-worker"))
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=["run", "relay"],
+        default="run",
+        help="run: work (the default); relay: forward the queues to RabbitMQ at BROKER_URL",
+    )
+    arguments = parser.parse_args(argv)
+    try:
+        settings = settings_module.load()
+        configure_logs(settings.log_level)
+        return run_relay(settings) if arguments.command == "relay" else Program(settings).run()
+    except InvalidSettings as error:
+        print(f"recon-worker: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except OSError as error:
+        print(f"recon-worker: WORKER_HEALTH_PORT: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

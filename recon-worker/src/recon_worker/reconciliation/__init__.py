@@ -1,0 +1,1 @@
+"""Reconciliation of direct payments: the verdict on each payment, and its posting."""
