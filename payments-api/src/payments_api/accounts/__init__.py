@@ -1,0 +1,1 @@
+"""Balances of customers' accounts. Must not compute one: the ledger keeps them."""

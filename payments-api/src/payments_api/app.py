@@ -1,0 +1,109 @@
+"""Puts the application together: layers, routes, pools, batcher.
+
+Must not read the environment or hold a rule of any capability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from payments_schema.database.pool import make_pool
+from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
+
+from payments_api.accounts import routes as accounts
+from payments_api.batching import MicroBatcher
+from payments_api.events import routes as events
+from payments_api.health import routes as health
+from payments_api.health.metrics import make_gauges
+from payments_api.http import documentation, problems
+from payments_api.http.auth import authenticator
+from payments_api.http.door import Doorkeeper
+from payments_api.http.guard import Guard
+from payments_api.http.limits import RateLimiter
+from payments_api.http.observation import Observation
+from payments_api.jobs import routes as jobs
+from payments_api.ledger import routes as ledger
+from payments_api.payments import operations
+from payments_api.payments import routes as payments
+from payments_api.payments.operations import PaymentBatcher
+from payments_api.settings import Settings
+
+_DESCRIPTION = """
+Payments that reconcile, and the operations around them.
+
+Errors are RFC 9457 problems with a stable `code`; `error` repeats the sentence. Every POST that moves money
+needs an `Idempotency-Key`. Amounts are decimal strings; numbers are taken too, and read exactly.
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the application; nothing is connected before its lifespan starts."""
+    registry = CollectorRegistry()
+    app = FastAPI(
+        title="Payments API",
+        version=version("payments-api"),
+        description=_DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan(settings),
+        middleware=[
+            Middleware(Observation, registry=registry),
+            Middleware(Guard, allowed_hosts=settings.hosts),
+        ],
+        # Validation failures and exceptions would be exported with the values that caused them.
+        telemetry={"tracing": settings.tracing_enabled, "metrics": False, "logs": False, "operation_spans": False},
+    )
+    app.openapi = lambda: documentation.describe(app)
+    app.state.registry = registry
+    app.state.gauges = make_gauges(registry)
+    limiter = RateLimiter(settings.requests_per_s, settings.rate_limit_burst)
+    app.state.doorkeeper = Doorkeeper(authenticator(settings), limiter)
+    problems.install(app)
+    for capability in (payments, accounts, jobs, ledger, events, health):
+        app.include_router(capability.router)
+    if settings.serves_docs:
+        app.include_router(documentation.router)
+    return app
+
+
+def _lifespan(settings: Settings) -> Callable[[FastAPI], object]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        """Open the pools without waiting for Postgres: liveness and 503 must work without it."""
+        timeout_s = settings.database_timeout_s
+        pool = make_pool(
+            settings.conninfo, min_size=2, max_size=settings.database_pool_size, name="payments-api", timeout_s=timeout_s
+        )
+        lanes = make_pool(
+            settings.conninfo,
+            min_size=settings.batch_lanes,
+            max_size=settings.batch_lanes + 1,
+            name="payments-api batches",
+            timeout_s=timeout_s,
+        )
+        batcher: PaymentBatcher = MicroBatcher(
+            lanes,
+            operations.flush,
+            same=lambda item: item.client,
+            key=lambda item: item.payment.key,
+            most_items=settings.batch_items,
+            lanes=settings.batch_lanes,
+            backlog=settings.batch_backlog,
+            timeout_s=timeout_s,
+        )
+        await pool.open(wait=False)
+        await lanes.open(wait=False)
+        app.state.pool, app.state.payments = pool, batcher
+        try:
+            yield
+        finally:
+            await batcher.close()
+            await lanes.close(timeout=2)
+            await pool.close(timeout=2)
+
+    return lifespan

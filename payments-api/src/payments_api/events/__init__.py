@@ -1,0 +1,1 @@
+"""The facts that have happened, for readers that follow. Must not record any."""

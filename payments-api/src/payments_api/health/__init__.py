@@ -1,0 +1,1 @@
+"""How the API is, for people, probes and Prometheus. Must not repair anything."""

@@ -1,0 +1,162 @@
+"""Everything that may be set from outside, typed, with its default and its limits.
+
+Must not read the environment anywhere else, connect to anything, or print a value that may be secret.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, PostgresDsn, SecretStr, TypeAdapter, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SHORTEST_SECRET_BYTES = 32
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class AuthMode(StrEnum):
+    """Who may call: everyone who reaches a loopback port, or bearers of a valid token."""
+
+    OPEN = "open"
+    JWT = "jwt"
+
+
+class LogLevel(StrEnum):
+    """How much is written; requests are `info`, or `warning` where the server was at fault."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class SettingsRefused(Exception):
+    """One line that names every setting that cannot be used, and why, without its value."""
+
+
+def _lowered(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a listener on `host` can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class Settings(BaseSettings):
+    """The API's settings; the environment variable has the field's name in capitals."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
+
+    host: str = Field("127.0.0.1", min_length=1, description="Listen address; loopback unless set.")
+    port: int = Field(3001, ge=0, le=65535, description="Listen port; 0 lets the system choose.")
+    database_url: SecretStr | None = Field(
+        None, description="Postgres, as the application role; default: PGHOST and friends, else loopback:5432."
+    )
+    database_pool_size: int = Field(8, ge=2, le=64, description="Connections for everything but the hot path.")
+    database_timeout_s: float = Field(
+        2.0, ge=0.1, le=30, description="How long a request may wait for the database before it is 503."
+    )
+    auth_mode: Annotated[AuthMode | None, BeforeValidator(_lowered)] = Field(
+        None, description="open or jwt; default: open on loopback, else jwt."
+    )
+    jwt_secret: SecretStr | None = Field(None, description="HS256 secret, at least 32 bytes.")
+    jwt_public_key: str | None = Field(None, description="PEM public key for RS256, ES256 or EdDSA.")
+    jwt_issuer: str = Field("payments", min_length=1, description="Required `iss` of a token.")
+    jwt_audience: str = Field("payments-api", min_length=1, description="Required `aud` of a token.")
+    jwt_leeway_s: int = Field(10, ge=0, le=300, description="Clock difference allowed on exp, nbf and iat.")
+    rate_limit_per_s: float | None = Field(
+        None, ge=0, le=1_000_000, description="Requests a second per client; 0 is off; default 0 open, 200 jwt."
+    )
+    rate_limit_burst: int = Field(1000, ge=1, le=1_000_000, description="Requests a client may save up.")
+    batch_items: int = Field(50, ge=1, le=1000, description="Most payments in one commit of the hot path.")
+    batch_lanes: int = Field(1, ge=1, le=8, description="Commits of the hot path that may be under way at once.")
+    batch_backlog: int = Field(4000, ge=1, le=100_000, description="Payments that may wait; beyond it: 503.")
+    allowed_hosts: str = Field(
+        "", description="Names taken in Host, comma-separated, * for any; default: loopback names where open, else *."
+    )
+    tracing_enabled: bool = Field(False, description="Make OpenTelemetry spans with the provider of the process.")
+    docs_enabled: bool | None = Field(None, description="Serve /docs and friends; default: only with open.")
+    log_level: Annotated[LogLevel, BeforeValidator(_lowered)] = Field(LogLevel.INFO, description="Least log level.")
+    stop_grace_s: int = Field(8, ge=1, le=300, description="How long SIGTERM waits for requests in flight.")
+
+    @model_validator(mode="after")
+    def _may_listen(self) -> Self:
+        if self.auth is AuthMode.OPEN and not is_loopback(self.host):
+            raise ValueError(
+                f"AUTH_MODE=open would let everyone who reaches HOST={self.host} move money; "
+                "use AUTH_MODE=jwt or listen on 127.0.0.1"
+            )
+        if self.auth is AuthMode.JWT and not (self.jwt_secret or self.jwt_public_key):
+            raise ValueError("AUTH_MODE=jwt needs JWT_SECRET or JWT_PUBLIC_KEY")
+        if self.jwt_secret and self.jwt_public_key:
+            raise ValueError("set JWT_SECRET or JWT_PUBLIC_KEY, not both: a token must not choose its own check")
+        if self.jwt_secret and len(self.jwt_secret.get_secret_value().encode()) < SHORTEST_SECRET_BYTES:
+            raise ValueError(f"JWT_SECRET is shorter than {SHORTEST_SECRET_BYTES} bytes")
+        if self.database_url:
+            _check_database_url(self.database_url.get_secret_value())
+        return self
+
+    @property
+    def auth(self) -> AuthMode:
+        """The mode in force."""
+        return self.auth_mode or (AuthMode.OPEN if is_loopback(self.host) else AuthMode.JWT)
+
+    @property
+    def conninfo(self) -> str:
+        """What psycopg connects with; empty means libpq's own PG* variables."""
+        if self.database_url:
+            return self.database_url.get_secret_value()
+        return "" if os.environ.get("PGHOST") else "postgresql://payments_app@127.0.0.1:5432/payments"
+
+    @property
+    def requests_per_s(self) -> float:
+        """The rate limit in force, 0 for none."""
+        if self.rate_limit_per_s is not None:
+            return self.rate_limit_per_s
+        return 0.0 if self.auth is AuthMode.OPEN else 200.0
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Names taken in a Host header; empty for any. A page of a rebound name must not reach an open API."""
+        named = frozenset(host.strip().lower() for host in self.allowed_hosts.split(",") if host.strip())
+        if named:
+            return frozenset() if "*" in named else named
+        return _LOOPBACK_NAMES | {self.host.strip("[]")} if self.auth is AuthMode.OPEN else frozenset()
+
+    @property
+    def serves_docs(self) -> bool:
+        """Whether the documentation pages are reachable."""
+        return self.auth is AuthMode.OPEN if self.docs_enabled is None else self.docs_enabled
+
+
+def _check_database_url(url: str) -> None:
+    try:
+        TypeAdapter(PostgresDsn).validate_python(url)
+    except ValidationError:
+        raise ValueError("DATABASE_URL is not a postgresql:// address") from None
+
+
+def load() -> Settings:
+    """Read the environment.
+
+    Raises SettingsRefused with one line naming every setting that cannot be used.
+    """
+    try:
+        return Settings()  # pyright: ignore[reportCallIssue] (every field has a default or comes from the environment)
+    except ValidationError as refused:
+        reasons = [_reason(str(error["loc"][0]) if error["loc"] else "", error["msg"]) for error in refused.errors()]
+        raise SettingsRefused("; ".join(reasons)) from None
+
+
+def _reason(name: str, message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    return f"{name.upper()}: {text[:1].lower()}{text[1:]}" if name else text
