@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from payments_schema import ids
+from payments_schema.database import arrays
 from payments_schema.errors import InvalidCursor, PostingRejected
 from payments_schema.ledger.posting import Account, Posting
 from payments_schema.money import Money, major
@@ -52,9 +53,16 @@ class Legs:
                 legs.amounts.append(amount.minor)
         return legs
 
-    def arrays(self) -> list[Any]:
+    def arguments(self) -> list[Any]:
         """The arguments in the order of the SQL functions."""
-        return [self.items, self.owner_kinds, self.codes, self.currencies, self.directions, self.amounts]
+        return [
+            arrays.ints(self.items),
+            arrays.texts(self.owner_kinds),
+            arrays.texts(self.codes),
+            arrays.texts(self.currencies),
+            arrays.texts(self.directions),
+            arrays.ints(self.amounts),
+        ]
 
 
 _POST: LiteralString = "SELECT * FROM ledger.post(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -71,7 +79,7 @@ async def post(conn: Connection, posting: Posting) -> Posted:
             posting.phase.value,
             posting.effective_at,
             posting.reverses,
-            *Legs.of([posting]).arrays()[1:],
+            *Legs.of([posting]).arguments()[1:],
         ],
     )
     row = await cursor.fetchone()
@@ -96,13 +104,13 @@ async def post_many(conn: Connection, postings: Sequence[Posting]) -> list[Poste
     cursor = await conn.execute(
         _POST_MANY,
         [
-            [p.reference for p in postings],
-            [p.key for p in postings],
-            [p.kind for p in postings],
-            [p.phase.value for p in postings],
+            arrays.texts([p.reference for p in postings]),
+            arrays.texts([p.key for p in postings]),
+            arrays.texts([p.kind for p in postings]),
+            arrays.texts([p.phase.value for p in postings]),
             [p.effective_at for p in postings],
-            [p.reverses for p in postings],
-            *Legs.of(postings).arrays(),
+            arrays.ints([p.reverses for p in postings]),
+            *Legs.of(postings).arguments(),
         ],
     )
     return [Posted(*row) for row in await cursor.fetchall()]

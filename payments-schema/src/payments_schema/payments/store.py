@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
 from payments_schema import ids
+from payments_schema.database import arrays
 from payments_schema.errors import InvalidCursor, PaymentNotFound
 from payments_schema.ledger import store as ledger
 from payments_schema.ledger.posting import customer
@@ -101,12 +102,12 @@ async def create_many(
         _CREATE,
         [
             client,
-            [item.key for item in items],
-            new_ids,
-            [item.account_id for item in items],
-            [item.amount.minor for item in items],
-            [item.amount.currency for item in items],
-            [item.description for item in items],
+            arrays.texts([item.key for item in items]),
+            arrays.uuids(new_ids),
+            arrays.texts([item.account_id for item in items]),
+            arrays.ints([item.amount.minor for item in items]),
+            arrays.texts([item.amount.currency for item in items]),
+            arrays.texts([item.description for item in items]),
             route,
             Jsonb({"traceparent": traceparent} if traceparent else {}),
         ],

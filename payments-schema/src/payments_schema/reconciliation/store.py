@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
+from payments_schema.database import arrays
 from payments_schema.ledger.posting import Posting
 from payments_schema.ledger.store import Legs
 from payments_schema.wire.payments import PaymentStatus, ReconciliationStatus
@@ -46,7 +47,7 @@ _CLAIM: LiteralString = """
 SELECT j.id, j.payment_id, j.attempts, p.account_id, p.amount_minor, p.currency, p.created_at
 FROM core.recon_job AS j
 JOIN core.payment AS p ON p.id = j.payment_id
-WHERE j.id = ANY(%s) AND j.status IN ('pending', 'processing')
+WHERE j.id = ANY(%s::bigint[]) AND j.status IN ('pending', 'processing')
 ORDER BY j.id
 FOR NO KEY UPDATE OF j SKIP LOCKED
 """
@@ -57,7 +58,7 @@ async def claim(conn: Connection, job_ids: Sequence[int], worker: str) -> list[R
 
     worker: named in the job by `complete_many`; a claim alone leaves no trace, so a crash undoes it.
     """
-    cursor = await conn.execute(_CLAIM, [list(job_ids)])
+    cursor = await conn.execute(_CLAIM, [arrays.ints(job_ids)])
     return [ReconJob(*row) for row in await cursor.fetchall()]
 
 
@@ -76,18 +77,18 @@ async def complete_many(conn: Connection, outcomes: Sequence[Outcome], *, worker
         _COMPLETE,
         [
             worker,
-            [o.job.id for o in outcomes],
-            [o.job.payment_id for o in outcomes],
-            [o.payment_status.value for o in outcomes],
-            [o.status.value for o in outcomes],
+            arrays.ints([o.job.id for o in outcomes]),
+            arrays.uuids([o.job.payment_id for o in outcomes]),
+            arrays.texts([o.payment_status.value for o in outcomes]),
+            arrays.texts([o.status.value for o in outcomes]),
             [o.matched for o in outcomes],
-            [o.discrepancy_minor for o in outcomes],
-            [o.notes for o in outcomes],
-            [p.reference for p in postings],
-            [p.key for p in postings],
-            [p.kind for p in postings],
+            arrays.ints([o.discrepancy_minor for o in outcomes]),
+            arrays.texts([o.notes for o in outcomes]),
+            arrays.texts([p.reference for p in postings]),
+            arrays.texts([p.key for p in postings]),
+            arrays.texts([p.kind for p in postings]),
             [p.effective_at for p in postings],
-            *Legs.of(postings).arrays(),
+            *Legs.of(postings).arguments(),
         ],
     )
     row = await cursor.fetchone()

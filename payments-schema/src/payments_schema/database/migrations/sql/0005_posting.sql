@@ -1,11 +1,15 @@
 -- The ledger's only writers. They run with their owner's rights, because the application role may not
 -- write the ledger, and with a fixed search_path, because of that.
 --
+-- Their plans are generic and lean on indexes whatever the statistics say: a table that was empty when a
+-- session planned its first posting would be read from end to end for as long as the session lives.
+--
 -- Order of locks: balances ascending by account id, then the posting key. Two postings of one key touch
 -- the same accounts, so whoever holds the balances decides about the key as well.
 
 CREATE FUNCTION ledger.ensure_accounts(p_owner_kinds text[], p_codes text[], p_currencies text[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     stranger text;
 BEGIN
@@ -36,7 +40,8 @@ END
 $$;
 
 CREATE FUNCTION ledger.account_ids(p_owner_kinds text[], p_codes text[], p_currencies text[]) RETURNS bigint[]
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     ids bigint[];
     lacking boolean;
@@ -56,16 +61,20 @@ $$;
 CREATE FUNCTION ledger.require_balanced(
     p_items integer[], p_currencies text[], p_directions text[], p_amounts bigint[]
 ) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     wrong text;
 BEGIN
-    SELECT format('item %s: %s is off by %s', l.item, l.currency,
-        sum(CASE l.direction WHEN 'debit' THEN l.amount::numeric ELSE -l.amount::numeric END)) INTO wrong
-    FROM unnest(p_items, p_currencies, p_directions, p_amounts) AS l (item, currency, direction, amount)
-    GROUP BY l.item, l.currency
-    HAVING sum(CASE l.direction WHEN 'debit' THEN l.amount::numeric ELSE -l.amount::numeric END) <> 0
-        OR NOT bool_and(coalesce(l.amount > 0 AND l.direction IN ('debit', 'credit'), false))
+    SELECT format('item %s: %s is off by %s', l.item, l.currency, l.off_by) INTO wrong
+    FROM (
+        SELECT u.item, u.currency COLLATE "C" AS currency,
+            sum(CASE u.direction WHEN 'debit' THEN u.amount ELSE -u.amount END) AS off_by,
+            bool_and(coalesce(u.amount > 0 AND u.direction IN ('debit', 'credit'), false)) AS is_sound
+        FROM unnest(p_items, p_currencies, p_directions, p_amounts) AS u (item, currency, direction, amount)
+        GROUP BY u.item, u.currency COLLATE "C"
+    ) AS l
+    WHERE l.off_by <> 0 OR NOT l.is_sound
     LIMIT 1;
     IF FOUND OR coalesce(cardinality(p_items), 0) < 2 THEN
         RAISE EXCEPTION 'unbalanced posting: %', coalesce(wrong, 'no entries') USING ERRCODE = 'check_violation';
@@ -80,7 +89,8 @@ CREATE FUNCTION ledger.post(
     p_owner_kinds text[], p_codes text[], p_currencies text[], p_directions text[], p_amounts bigint[],
     OUT outcome text, OUT transaction_id bigint, OUT reason text
 )
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     accounts bigint[] := ledger.account_ids(p_owner_kinds, p_codes, p_currencies);
     versions bigint[] := array_fill(0::bigint, ARRAY[cardinality(p_amounts)]);
@@ -180,9 +190,11 @@ RETURN p_sign * (p_posted_cr - p_posted_dr) - greatest(p_sign * (p_pending_dr - 
 -- would break one is left out alone, and those after it are judged without it. Balances are locked already.
 CREATE FUNCTION ledger.refused_by_minimum(
     p_items integer[], p_accounts bigint[], p_codes text[], p_directions text[], p_amounts bigint[], p_phases text[],
+    p_wanted boolean[],
     OUT items integer[], OUT reasons text[]
 )
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     guarded bigint[];
     counters ledger.balance[];
@@ -209,7 +221,7 @@ BEGIN
                 coalesce(sum(l.amount) FILTER (WHERE l.direction = 'credit'), 0) AS cr
             FROM unnest(p_items, p_accounts, p_codes, p_directions, p_amounts)
                 AS l (item, account_id, code, direction, amount)
-            WHERE l.account_id = ANY (guarded)
+            WHERE l.account_id = ANY (guarded) AND p_wanted[l.item]
             GROUP BY l.item, l.account_id
         ) AS m
         GROUP BY m.item
@@ -253,23 +265,29 @@ CREATE FUNCTION ledger.post_many(
     l_items integer[], l_owner_kinds text[], l_codes text[], l_currencies text[], l_directions text[],
     l_amounts bigint[]
 ) RETURNS TABLE (ord integer, outcome text, transaction_id bigint, reason text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     accounts bigint[];
     ids bigint[];
     firsts integer[];
     is_new boolean[];
-    refused record;
+    is_guarded boolean;
+    refused integer[];
+    reasons text[];
 BEGIN
     IF coalesce(cardinality(p_references), 0) = 0 THEN
         RETURN;
     END IF;
     PERFORM ledger.require_balanced(l_items, l_currencies, l_directions, l_amounts);
     accounts := ledger.account_ids(l_owner_kinds, l_codes, l_currencies);
-    PERFORM FROM ledger.balance AS b
-    WHERE b.account_id = ANY (ARRAY(SELECT DISTINCT unnest(accounts)))
-    ORDER BY b.account_id
-    FOR NO KEY UPDATE;
+    SELECT bool_or(l.min_balance IS NOT NULL) INTO is_guarded
+    FROM (
+        SELECT b.min_balance FROM ledger.balance AS b
+        WHERE b.account_id = ANY (ARRAY(SELECT DISTINCT unnest(accounts)))
+        ORDER BY b.account_id
+        FOR NO KEY UPDATE
+    ) AS l;
 
     -- Keys are looked at only now: who held these balances before us has committed.
     SELECT array_agg(t.id ORDER BY i.ord), array_agg(i.first_ord ORDER BY i.ord),
@@ -277,27 +295,18 @@ BEGIN
     INTO ids, firsts, is_new
     FROM (
         SELECT u.reference, u.key, u.ord::integer AS ord,
-            min(u.ord) OVER (PARTITION BY u.reference, u.key)::integer AS first_ord
+            min(u.ord) OVER (PARTITION BY u.reference COLLATE "C", u.key COLLATE "C")::integer AS first_ord
         FROM unnest(p_references, p_keys) WITH ORDINALITY AS u (reference, key, ord)
     ) AS i
     LEFT JOIN ledger.transaction AS t ON t.reference = i.reference AND t.key = i.key;
 
-    SELECT r.items, r.reasons INTO refused
-    FROM ledger.refused_by_minimum(
-        (SELECT array_agg(l.item ORDER BY l.n) FROM unnest(l_items) WITH ORDINALITY AS l (item, n)
-         WHERE is_new[l.item]),
-        (SELECT array_agg(l.id ORDER BY l.n) FROM unnest(l_items, accounts) WITH ORDINALITY AS l (item, id, n)
-         WHERE is_new[l.item]),
-        (SELECT array_agg(l.code ORDER BY l.n) FROM unnest(l_items, l_codes) WITH ORDINALITY AS l (item, code, n)
-         WHERE is_new[l.item]),
-        (SELECT array_agg(l.direction ORDER BY l.n)
-         FROM unnest(l_items, l_directions) WITH ORDINALITY AS l (item, direction, n) WHERE is_new[l.item]),
-        (SELECT array_agg(l.amount ORDER BY l.n)
-         FROM unnest(l_items, l_amounts) WITH ORDINALITY AS l (item, amount, n) WHERE is_new[l.item]),
-        p_phases) AS r;
-    FOR n IN 1..coalesce(cardinality(refused.items), 0) LOOP
-        is_new[refused.items[n]] := false;
-    END LOOP;
+    IF is_guarded THEN
+        SELECT r.items, r.reasons INTO refused, reasons
+        FROM ledger.refused_by_minimum(l_items, accounts, l_codes, l_directions, l_amounts, p_phases, is_new) AS r;
+        FOR n IN 1..coalesce(cardinality(refused), 0) LOOP
+            is_new[refused[n]] := false;
+        END LOOP;
+    END IF;
 
     SELECT array_agg(
         CASE WHEN u.fresh THEN nextval('ledger.transaction_id_seq') ELSE u.id END ORDER BY u.n) INTO ids
@@ -307,14 +316,14 @@ BEGIN
     FROM unnest(is_new, ids, p_references, p_keys, p_kinds, p_phases, p_effective_at, p_reverses)
         AS u (fresh, id, reference, key, kind, phase, effective_at, reverses)
     WHERE u.fresh
-    ORDER BY u.reference, u.key;
+    ORDER BY u.reference COLLATE "C", u.key COLLATE "C";
     PERFORM ledger.book(l_items, accounts, l_directions, l_amounts, ids, is_new, p_phases);
 
     RETURN QUERY
     SELECT u.n::integer,
-        CASE WHEN u.fresh THEN 'posted' WHEN refused.items @> ARRAY[u.first_ord] THEN 'rejected' ELSE 'duplicate' END,
+        CASE WHEN u.fresh THEN 'posted' WHEN refused @> ARRAY[u.first_ord] THEN 'rejected' ELSE 'duplicate' END,
         coalesce(u.id, ids[u.first_ord]),
-        CASE WHEN NOT u.fresh THEN refused.reasons[array_position(refused.items, u.first_ord)] END
+        CASE WHEN NOT u.fresh THEN reasons[array_position(refused, u.first_ord)] END
     FROM unnest(is_new, ids, firsts) WITH ORDINALITY AS u (fresh, id, first_ord, n)
     ORDER BY u.n;
 END
@@ -326,53 +335,45 @@ CREATE FUNCTION ledger.book(
     l_items integer[], l_accounts bigint[], l_directions text[], l_amounts bigint[],
     p_ids bigint[], p_wanted boolean[], p_phases text[]
 ) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
-    WITH leg AS MATERIALIZED (
-        SELECT l.item, l.account_id, l.n, l.direction, l.amount,
-            p_phases[l.item] = 'pending' AS is_pending,
-            CASE
-                WHEN p_phases[l.item] = 'pending' THEN 0::numeric
-                WHEN l.direction = 'credit' THEN l.amount::numeric
-                ELSE -l.amount::numeric
-            END AS net
+    INSERT INTO ledger.entry (
+        account_id, version, transaction_id, amount_minor, balance_after, leg, is_pending, direction)
+    SELECT r.account_id, b.version + r.step, p_ids[r.item], r.amount,
+        b.sign * (b.posted_cr - b.posted_dr + r.moved), r.leg, p_phases[r.item] = 'pending', r.direction
+    FROM (
+        SELECT l.item, l.account_id, l.direction, l.amount,
+            row_number() OVER (PARTITION BY l.item ORDER BY l.n) AS leg,
+            row_number() OVER steps AS step,
+            sum(CASE WHEN p_phases[l.item] = 'pending' THEN 0
+                WHEN l.direction = 'credit' THEN l.amount ELSE -l.amount END) OVER steps AS moved
         FROM unnest(l_items, l_accounts, l_directions, l_amounts)
             WITH ORDINALITY AS l (item, account_id, direction, amount, n)
         WHERE p_wanted[l.item]
-    ),
-    running AS (
-        SELECT leg.*,
-            row_number() OVER (PARTITION BY leg.item ORDER BY leg.n) AS leg_no,
-            row_number() OVER steps AS step,
-            sum(leg.net) OVER steps AS moved
-        FROM leg
-        WINDOW steps AS (PARTITION BY leg.account_id ORDER BY leg.item, leg.n)
-    ),
-    total AS (
-        SELECT leg.account_id, count(*) AS steps, sum(leg.net) AS net,
-            coalesce(sum(leg.amount) FILTER (WHERE NOT leg.is_pending AND leg.direction = 'debit'), 0) AS posted_dr,
-            coalesce(sum(leg.amount) FILTER (WHERE NOT leg.is_pending AND leg.direction = 'credit'), 0) AS posted_cr,
-            coalesce(sum(leg.amount) FILTER (WHERE leg.is_pending AND leg.direction = 'debit'), 0) AS pending_dr,
-            coalesce(sum(leg.amount) FILTER (WHERE leg.is_pending AND leg.direction = 'credit'), 0) AS pending_cr
-        FROM leg
-        GROUP BY leg.account_id
-    ),
-    moved AS (
-        UPDATE ledger.balance AS b
-        SET version = b.version + t.steps,
-            posted_dr = b.posted_dr + t.posted_dr, posted_cr = b.posted_cr + t.posted_cr,
-            pending_dr = b.pending_dr + t.pending_dr, pending_cr = b.pending_cr + t.pending_cr
-        FROM total AS t
-        WHERE b.account_id = t.account_id
-        RETURNING b.account_id, b.sign, b.version - t.steps AS version, b.posted_cr - b.posted_dr - t.net AS net
-    )
-    INSERT INTO ledger.entry (
-        account_id, version, transaction_id, amount_minor, balance_after, leg, is_pending, direction)
-    SELECT r.account_id, m.version + r.step, p_ids[r.item], r.amount, m.sign * (m.net + r.moved),
-        r.leg_no, r.is_pending, r.direction
-    FROM running AS r
-    JOIN moved AS m ON m.account_id = r.account_id
-    ORDER BY r.item, r.leg_no;
+        WINDOW steps AS (PARTITION BY l.account_id ORDER BY l.item, l.n)
+    ) AS r
+    JOIN ledger.balance AS b ON b.account_id = r.account_id
+    ORDER BY r.item, r.leg;
+
+    UPDATE ledger.balance AS b
+    SET version = b.version + t.steps,
+        posted_dr = b.posted_dr + t.posted_dr, posted_cr = b.posted_cr + t.posted_cr,
+        pending_dr = b.pending_dr + t.pending_dr, pending_cr = b.pending_cr + t.pending_cr
+    FROM (
+        SELECT l.account_id, count(*) AS steps,
+            coalesce(sum(l.amount) FILTER (WHERE NOT l.is_pending AND l.direction = 'debit'), 0) AS posted_dr,
+            coalesce(sum(l.amount) FILTER (WHERE NOT l.is_pending AND l.direction = 'credit'), 0) AS posted_cr,
+            coalesce(sum(l.amount) FILTER (WHERE l.is_pending AND l.direction = 'debit'), 0) AS pending_dr,
+            coalesce(sum(l.amount) FILTER (WHERE l.is_pending AND l.direction = 'credit'), 0) AS pending_cr
+        FROM (
+            SELECT u.account_id, u.direction, u.amount, p_phases[u.item] = 'pending' AS is_pending
+            FROM unnest(l_items, l_accounts, l_directions, l_amounts) AS u (item, account_id, direction, amount)
+            WHERE p_wanted[u.item]
+        ) AS l
+        GROUP BY l.account_id
+    ) AS t
+    WHERE b.account_id = t.account_id;
 END
 $$;
 

@@ -7,27 +7,30 @@ CREATE FUNCTION core.create_payments(
     p_client text, p_keys text[], p_ids uuid[], p_account_ids text[], p_amounts bigint[], p_currencies text[],
     p_descriptions text[], p_route text DEFAULT 'POST /payments', p_options jsonb DEFAULT '{}'
 ) RETURNS TABLE (ord integer, outcome text, id uuid, created_at timestamptz, differs text[])
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
+    size integer := cardinality(p_keys);
+    claimed integer;
     fresh integer[];
     jobs bigint[];
-    message uuid;
+    message uuid := gen_random_uuid();
 BEGIN
     -- Sorted: two batches with the same keys in another order would wait for each other in a circle.
-    WITH claimed AS (
-        INSERT INTO core.idempotency_key AS k (client, key, route, status, resource_id)
-        SELECT p_client, i.key, p_route, 201, i.id::text
+    INSERT INTO core.idempotency_key (client, key, route, status, resource_id)
+    SELECT p_client, i.key, p_route, 201, i.id::text
+    FROM unnest(p_keys, p_ids) WITH ORDINALITY AS i (key, id, n)
+    ORDER BY i.key, i.n
+    ON CONFLICT (client, key) DO NOTHING;
+    GET DIAGNOSTICS claimed = ROW_COUNT;
+    IF claimed = size THEN
+        fresh := ARRAY(SELECT generate_series(1, size));
+    ELSE
+        SELECT array_agg(i.n::integer ORDER BY i.n) INTO fresh
         FROM unnest(p_keys, p_ids) WITH ORDINALITY AS i (key, id, n)
-        ORDER BY i.key, i.n
-        ON CONFLICT (client, key) DO NOTHING
-        RETURNING k.resource_id
-    )
-    SELECT array_agg(i.n::integer ORDER BY i.n) INTO fresh
-    FROM unnest(p_ids) WITH ORDINALITY AS i (id, n)
-    WHERE i.id::text IN (SELECT c.resource_id FROM claimed AS c);
+        JOIN core.idempotency_key AS k ON k.client = p_client AND k.key = i.key AND k.resource_id = i.id::text;
+    END IF;
 
-    IF fresh IS NOT NULL THEN
-        message := gen_random_uuid();
+    IF claimed > 0 THEN
         INSERT INTO core.payment (id, client, idempotency_key, account_id, amount_minor, currency, description)
         SELECT p_ids[f], p_client, p_keys[f], p_account_ids[f], p_amounts[f], p_currencies[f], p_descriptions[f]
         FROM unnest(fresh) AS f;
@@ -42,12 +45,11 @@ BEGIN
             'id', p_ids[f], 'account_id', p_account_ids[f], 'amount_minor', p_amounts[f],
             'currency', p_currencies[f], 'description', p_descriptions[f], 'status', 'pending')
         FROM unnest(fresh) AS f;
-        PERFORM core.enqueue(
-            message, 'reconciliation', 'reconcile', jsonb_build_array(to_jsonb(jobs)), p_options => p_options);
-        IF cardinality(fresh) = cardinality(p_keys) THEN
-            RETURN QUERY SELECT f, 'created', p_ids[f], now(), NULL::text[] FROM unnest(fresh) AS f;
-            RETURN;
-        END IF;
+        PERFORM core.enqueue(message, 'reconciliation', 'reconcile', jsonb_build_array(to_jsonb(jobs)));
+    END IF;
+    IF claimed = size THEN
+        RETURN QUERY SELECT f, 'created', p_ids[f], now(), NULL::text[] FROM unnest(fresh) AS f;
+        RETURN;
     END IF;
 
     RETURN QUERY
@@ -103,7 +105,7 @@ CREATE FUNCTION core.complete_reconciliations(
     l_items integer[], l_owner_kinds text[], l_codes text[], l_currencies text[], l_directions text[],
     l_amounts bigint[]
 ) RETURNS integer
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     done integer;
     refused text;
