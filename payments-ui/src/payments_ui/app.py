@@ -1,0 +1,54 @@
+"""Which pages there are, and under which addresses. Navigation only: nothing is shown from here."""
+
+from functools import partial
+
+import streamlit as st
+
+from payments_ui import state
+from payments_ui.api_client import ApiClient, HttpApiClient
+from payments_ui.components import header
+from payments_ui.pages import account, create, home, payment, payments
+from payments_ui.settings import Settings
+
+
+@st.cache_resource(show_spinner=False)
+def _wiring() -> tuple[ApiClient, Settings]:
+    """Make what all sessions of the process share: settings, and a client with its connections."""
+    settings = Settings()
+    token = settings.payments_api_token
+    return HttpApiClient(settings.api_url, token.get_secret_value() if token else None), settings
+
+
+def _navigate() -> None:
+    api, settings = _wiring()
+    listed = st.Page(
+        partial(payments.show, api, refresh_s=settings.ui_refresh_s),
+        title="Payments",
+        icon=":material/list_alt:",
+        url_path=state.PAYMENTS_PATH,
+    )
+    one = st.Page(
+        partial(payment.show, api, refresh_s=settings.ui_refresh_s),
+        title="Payment",
+        icon=":material/receipt_long:",
+        url_path=state.PAYMENT_PATH,
+    )
+    new = st.Page(
+        partial(create.show, api),
+        title="New payment",
+        icon=":material/add_circle:",
+        url_path=state.CREATE_PATH,
+    )
+    balance = st.Page(
+        partial(account.show, api, refresh_s=settings.ui_refresh_s),
+        title="Account",
+        icon=":material/account_balance_wallet:",
+        url_path=state.ACCOUNT_PATH,
+    )
+    start = st.Page(partial(home.show, listed), title="Payments platform", visibility="hidden", default=True)
+    chosen = st.navigation({"": [start], "Payments": [listed, one, new], "Accounts": [balance]})
+    header.look()
+    chosen.run()
+
+
+_navigate()

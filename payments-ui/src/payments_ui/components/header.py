@@ -1,0 +1,27 @@
+"""The head of a page: its title, one sentence, and at most one thing to do.
+
+It must not be used twice on a page, since it also gives the page its look.
+"""
+
+from importlib.resources import files
+
+import streamlit as st
+from markupsafe import Markup
+
+_STYLE = files("payments_ui").joinpath("style.css").read_text("utf-8")
+
+
+def look() -> None:
+    """Give the page our own styles; once per run, before anything is shown."""
+    st.html(f"<style>{_STYLE}</style>")
+
+
+def title(text: str, sentence: str, action: tuple[str, str] | None = None) -> None:
+    """Show the title. `action` is a label and an address below the root, as a link like a button."""
+    words = Markup('<h1 class="pay-title">{}</h1><p class="pay-sentence">{}</p>').format(text, sentence)
+    link = (
+        Markup('<a class="pay-action" href="{}">{}</a>').format(action[1], action[0])
+        if action
+        else Markup("")
+    )
+    st.html(str(Markup('<header class="pay-header"><div>{}</div>{}</header>').format(words, link)))

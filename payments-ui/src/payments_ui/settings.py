@@ -1,0 +1,112 @@
+"""The settings of the UI process, read from the environment and typed once.
+
+It must not be read anywhere but where the process starts and where the pages are wired together.
+"""
+
+import ipaddress
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+
+
+class AuthMode(StrEnum):
+    """Who may use the pages: whoever reaches them, or only those who bring a token."""
+
+    OPEN = "open"
+    JWT = "jwt"
+
+
+class LogLevel(StrEnum):
+    """How much the process says."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Settings(BaseSettings):
+    """Every setting of `payments-ui`; each name is the environment variable in lower case."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    port: int = Field(default=3000, ge=1, le=65535, description="port to listen on")
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    payments_api_url: HttpUrl = Field(
+        default=HttpUrl("http://127.0.0.1:3001"), description="where the payments API answers"
+    )
+    payments_api_token: SecretStr | None = Field(
+        default=None, description="bearer token sent to the API (AUTH_MODE=jwt)"
+    )
+    auth_mode: AuthMode | None = Field(
+        default=None, description="open or jwt; default: open on loopback, else jwt"
+    )
+    ui_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="more names under which browsers may reach the pages, by commas"
+    )
+    ui_refresh_s: int = Field(default=2, ge=1, le=60, description="seconds between live refreshes")
+    ui_reload: bool = Field(default=False, description="watch the source files (development only)")
+    log_level: LogLevel = Field(default=LogLevel.INFO, description="debug, info, warning or error")
+
+    @field_validator("ui_allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("payments_api_url")
+    @classmethod
+    def _no_path(cls, value: HttpUrl) -> HttpUrl:
+        if value.query or value.fragment:
+            raise ValueError("must be a base URL without a query or fragment")
+        return value
+
+    @model_validator(mode="after")
+    def _not_open_to_the_world(self) -> Self:
+        if self.auth_mode is AuthMode.OPEN and not is_loopback(self.host):
+            raise ValueError(
+                f"AUTH_MODE=open would show money to everyone who reaches {self.host}; "
+                "listen on 127.0.0.1, or set AUTH_MODE=jwt"
+            )
+        return self
+
+    @property
+    def api_url(self) -> str:
+        """The API's base URL without a slash at its end."""
+        return str(self.payments_api_url).rstrip("/")
+
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        """Names that a Host header may carry; a foreign name is how DNS rebinding gets in."""
+        own = () if self.host in {"0.0.0.0", "::"} else (self.host,)  # noqa: S104 - compared, not bound
+        return tuple(dict.fromkeys((*LOOPBACK_HOSTS, *own, *self.ui_allowed_hosts)))
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach a listener on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def complaint(error: ValidationError) -> str:
+    """Say in one line which settings are wrong and why, without echoing a value."""
+    wrongs: list[str] = []
+    for wrong in error.errors(include_url=False, include_input=False):
+        name = str(wrong["loc"][0]).upper() if wrong["loc"] else ""
+        reason = wrong["msg"].removeprefix("Value error, ")
+        wrongs.append(f"{name}: {reason}" if name else reason)
+    return "; ".join(wrongs)
