@@ -7,10 +7,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from devtools import environment
+from devtools import environment, ports
 from devtools.errors import WrongUse
 from devtools.manifest.load import load
-from devtools.manifest.model import Database
+from devtools.manifest.model import Database, Overlay
 from devtools.workspace import Workspace, locate
 
 DEFAULT_PORT = 5432
@@ -43,9 +43,14 @@ def place_of(workspace: Workspace) -> Place:
             hint="database: {service: postgres, port: postgres, name: app, owner: app_owner, user: app}",
         )
     named = overlay.database.port
-    leased: dict[str, int] = json.loads(os.environ.get("DEVTOOLS_PORTS") or "{}")
-    default = int(named) if named.isdecimal() else overlay.ports.get(named, DEFAULT_PORT)
-    return Place(workspace.root, workspace.state_dir, overlay.database, int(leased.get(named, default)))
+    number = int(named) if named.isdecimal() else leased_ports(workspace, overlay).get(named, DEFAULT_PORT)
+    return Place(workspace.root, workspace.state_dir, overlay.database, number)
+
+
+def leased_ports(workspace: Workspace, overlay: Overlay) -> dict[str, int]:
+    """The ports by name: as the supervisor gave them, else as an earlier `up` chose them, else the defaults."""
+    given: dict[str, int] = json.loads(os.environ.get("DEVTOOLS_PORTS") or "{}")
+    return {**ports.kept(workspace, overlay.ports), **given}
 
 
 def here() -> Place:

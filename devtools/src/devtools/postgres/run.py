@@ -22,7 +22,7 @@ from devtools import console
 from devtools.errors import DevtoolsError
 from devtools.postgres import cluster, credentials, settings
 from devtools.postgres.credentials import HOST, SUPERUSER
-from devtools.postgres.home import Home, open_home, prune, server_environment
+from devtools.postgres.home import LENT, Home, open_home, prune, server_environment
 from devtools.postgres.place import Place
 
 WORKSPACE_CLUSTER = "postgres"
@@ -155,6 +155,16 @@ def stop_throw_away(state_dir: Path, name: str) -> bool:
     """Stop such a server; its data stays for the next time, passwords too. True when one ran."""
     with exclusively(state_dir, name):
         return cluster.stop(open_home(state_dir, name))
+
+
+def remove_throw_away(state_dir: Path, name: str) -> None:
+    """Stop such a server and leave nothing of it behind."""
+    stop_throw_away(state_dir, name)
+    home = open_home(state_dir, name)
+    shutil.rmtree(home.folder)
+    (LENT / f"{home.folder.name}.checkout").unlink(missing_ok=True)
+    for left in (state_dir / name, state_dir / f"{name}.made", state_dir / f"{name}.lock"):
+        left.unlink(missing_ok=True)
 
 
 def _log(home: Home) -> Path:
