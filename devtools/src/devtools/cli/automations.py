@@ -1,0 +1,123 @@
+"""`devtools automations …`: the words of `ona automations` and `gitpod automations`.
+
+It must keep their verbs and flags; what they call `-o` is the same here.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from devtools import console
+from devtools.cli import service, task
+from devtools.errors import WRONG_USE, WrongUse
+from devtools.manifest.source import Problem
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(service.app, name="service", help="Services.")
+app.add_typer(task.app, name="task", help="Tasks.")
+
+_FIRST_FILE = """\
+# Services and tasks of this folder, in the Ona / Gitpod Automations format.
+# `devtools automations validate automations.yaml` checks it, `devtools up` runs it.
+services: {}
+tasks: {}
+"""
+
+
+@app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...")],
+    output: Annotated[str, typer.Option("--output", "-o", help="json or yaml")] = "",
+) -> int:
+    """Judge files as the platform would: every error with its place and a suggestion."""
+    from devtools.manifest.load import judge
+
+    verdicts = [judge(file) for file in files]
+    shapes = [
+        {
+            "file": verdict.file,
+            "valid": verdict.valid,
+            "errors": [_shape(problem) for problem in verdict.errors],
+            "warnings": [_shape(problem) for problem in verdict.warnings],
+        }
+        for verdict in verdicts
+    ]
+    if output == "json":
+        console.out_json(shapes)
+    elif output == "yaml":
+        console.out_yaml(shapes)
+    else:
+        for verdict in verdicts:
+            for problem in verdict.errors:
+                console.out(f"{console.styled('error', 'red')}   {problem}")
+            for problem in verdict.warnings:
+                console.out(f"{console.styled('warning', 'yellow')} {problem}")
+            count = f"{len(verdict.errors)} errors, {len(verdict.warnings)} warnings"
+            console.out(f"{verdict.file}: {'valid' if verdict.valid else 'invalid'} ({count})")
+    return 0 if all(verdict.valid for verdict in verdicts) else WRONG_USE
+
+
+@app.command()
+def init() -> int:
+    """Write a first automations.yaml into this folder."""
+    target = Path("automations.yaml")
+    if target.exists():
+        raise WrongUse(f"{target} exists already", hint="devtools automations validate automations.yaml")
+    target.write_text(_FIRST_FILE)
+    console.say(f"wrote {target}")
+    return 0
+
+
+@app.command()
+def update(
+    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="- reads from stdin.")] = "",
+    keep: Annotated[
+        bool, typer.Option("--set-default", "-s", help="Also make it the workspace's file.")
+    ] = False,
+) -> int:
+    """Give the supervisor the definitions of the file; what runs keeps its own until it starts anew."""
+    import tempfile
+
+    from devtools.manifest.load import BadFile, judge
+    from devtools.session import Session, open_session
+
+    session = open_session()
+    assert session.workspace.file is not None
+    if file:
+        text = sys.stdin.read() if file == "-" else _read(Path(file))
+        with tempfile.TemporaryDirectory() as folder:
+            candidate = Path(folder) / "automations.yaml"
+            candidate.write_text(text)
+            verdict = judge(candidate, shown_as="<stdin>" if file == "-" else file)
+            if verdict.errors:
+                raise BadFile(verdict.errors)
+            if keep:
+                session.workspace.file.write_text(text)
+            else:
+                session.__dict__["files"] = (verdict.automations, Session(session.workspace).files[1])
+    plan = session.plan()
+    answer = session.client.post("/v1/plan", {"plan": plan.to_json()})
+    count = f"{len(plan.definitions)} definitions"
+    console.say(f"updated {count}" if answer else f"{count} are valid; nothing is running here")
+    return 0
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise WrongUse(f"{path}: cannot be read: {fault}") from None
+
+
+def _shape(problem: Problem) -> dict[str, Any]:
+    return {
+        "line": problem.line,
+        "column": problem.column,
+        "path": problem.path,
+        "message": problem.message,
+        "suggestion": problem.suggestion,
+    }

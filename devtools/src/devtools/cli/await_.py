@@ -1,0 +1,93 @@
+"""`devtools await SERVICE…`: for start commands that need another service, here and in Ona alike.
+
+It must return at once where the overlay has ordered the start already, and never wait without a deadline.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from typing import Annotated
+
+import typer
+
+from devtools import console
+from devtools.errors import DevtoolsError, WrongUse
+from devtools.manifest.shape import did_you_mean, seconds
+from devtools.plan import Definition, Plan, Probe
+from devtools.session import Session, open_session
+
+DEFAULT_TIMEOUT = "120s"
+POLL_S = 0.2
+
+
+def command(
+    names: Annotated[list[str], typer.Argument(metavar="SERVICE...")],
+    timeout: Annotated[str, typer.Option(help="How long at most.")] = DEFAULT_TIMEOUT,
+) -> int:
+    """Wait until the services are ready (tasks: have succeeded)."""
+    if os.environ.get("DEVTOOLS_ORDERED") == "1":
+        return 0
+    limit = seconds(timeout)
+    if limit is None:
+        raise WrongUse(f"--timeout: `{timeout}` is no duration", hint="for example 30s or 2m")
+    session = open_session()
+    answer = session.client.get("/v1/wait", timeout_s=limit + 5, ids=",".join(names), timeout=str(limit))
+    if answer is None:
+        _wait_alone(session, names, limit)
+    elif not answer["ok"]:
+        raise DevtoolsError(answer["reason"], hint=f"devtools why {names[0]}")
+    return 0
+
+
+def _wait_alone(session: Session, names: list[str], limit_s: float) -> None:
+    """Where no supervisor runs (Ona starts the services): ask as the overlay and the format say."""
+    plan = session.plan()
+    for name in names:
+        if name not in plan.definitions:
+            hint = did_you_mean(name, plan.definitions)
+            raise WrongUse(f"nothing is called `{name}`", hint=hint)
+    deadline = time.monotonic() + limit_s
+    for name in names:
+        definition = plan.definitions[name]
+        if definition.external:
+            continue
+        if definition.ready is None or definition.ready.kind in ("log", "notify"):
+            console.say(f"await: nothing tells from outside whether {name} is ready; goes on")
+            continue
+        while not _passes(plan, definition, definition.ready):
+            if time.monotonic() > deadline:
+                raise DevtoolsError(f"{name} was not ready within {limit_s:g} s")
+            time.sleep(POLL_S)
+
+
+def _passes(plan: Plan, definition: Definition, probe: Probe) -> bool:
+    if probe.kind == "exec":
+        environment = {**plan.environment, **definition.env, "DEVTOOLS_ORDERED": "1"}
+        try:
+            done = subprocess.run(
+                ["sh", "-c", probe.command],
+                cwd=plan.root,
+                env=environment,
+                timeout=probe.timeout_s,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
+    try:
+        with socket.create_connection((probe.host or "127.0.0.1", probe.port), probe.timeout_s) as connection:
+            if probe.kind == "tcp":
+                return True
+            connection.settimeout(probe.timeout_s)
+            request = f"GET {probe.path} HTTP/1.0\r\nHost: localhost\r\n\r\n"
+            connection.sendall(request.encode())
+            words = connection.recv(64).split()
+    except OSError:
+        return False
+    if len(words) < 2 or not words[1].isdigit():
+        return False
+    return probe.status_low <= int(words[1]) <= probe.status_high

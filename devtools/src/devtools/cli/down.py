@@ -1,0 +1,89 @@
+"""`devtools down`: everything stops in reverse order, and nothing is left behind.
+
+It must say "stopped" only when the processes are gone.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from devtools import console, identity, statefile
+from devtools.cli.interrupt import Interrupts
+from devtools.cli.progress import Progress
+from devtools.errors import FAILED, INTERRUPTED, DevtoolsError
+from devtools.session import Session, launched, open_session
+from devtools.supervisor import launch
+from devtools.workspace import Workspace
+
+GONE_DEADLINE_S = 5.0
+
+
+def command(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing while it works.")] = False,
+) -> int:
+    """Stop every service and task in reverse order and end the supervisor."""
+    session = open_session()
+    started = None
+    if not session.client.is_there():
+        if not _has_leftovers(session.workspace):
+            console.say("nothing is running here")
+            return 0
+        console.say("the supervisor is gone; ends what it left behind")
+        started = launched(session)
+        if started is not None:
+            launch.await_ready(started, session.workspace.state_dir)
+    return _bring_down(session, Progress(quiet=quiet))
+
+
+def _bring_down(session: Session, progress: Progress) -> int:
+    with Interrupts() as interrupts:
+        failed: list[str] = []
+        status = 0
+        for attempt in range(2):
+            try:
+                for event in session.client.stream("/v1/down", {}):
+                    progress.event(event)
+                    if "result" in event:
+                        failed = _survivors(event["result"]["nodes"])
+                break
+            except KeyboardInterrupt:
+                if attempt:
+                    return INTERRUPTED
+                console.say("kills everything at once")
+                session.client.post("/v1/kill", {})
+                interrupts.then(lambda: None)
+                status = INTERRUPTED
+            except (FileNotFoundError, ConnectionRefusedError):
+                break
+    await_gone(session.workspace)
+    if failed:
+        raise DevtoolsError("; ".join(failed), exit_code=FAILED)
+    if status == 0:
+        console.say("everything is stopped")
+    return status
+
+
+def await_gone(workspace: Workspace) -> None:
+    """Return when the supervisor's process has ended."""
+    deadline = time.monotonic() + GONE_DEADLINE_S
+    while launch.holder(workspace.state_dir) is not None and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _survivors(nodes: list[dict[str, object]]) -> list[str]:
+    return [f"{node['id']}: {node['reason']}" for node in nodes if "survive" in str(node["reason"])]
+
+
+def _has_leftovers(workspace: Workspace) -> bool:
+    from devtools.supervisor import tree
+
+    state = statefile.read_json(workspace.state_dir / "state.json")
+    token = state.get("token")
+    if not token:
+        return False
+    runs = state.get("runs") or {}
+    recorded = (identity.from_json(record.get("identity")) for record in runs.values())
+    return any(identity.is_alive(known) for known in recorded) or bool(tree.marked(f"{token}:"))

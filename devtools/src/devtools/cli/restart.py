@@ -1,0 +1,33 @@
+"""`devtools restart [SERVICE…]`: stop and start, with the definitions as the files have them now.
+
+It must not touch services that were not asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from devtools import console
+from devtools.cli.progress import Progress
+from devtools.cli.settle import settle
+from devtools.errors import WrongUse
+from devtools.session import need_supervisor, open_session
+
+
+def command(names: Annotated[list[str] | None, typer.Argument(metavar="[SERVICE]...")] = None) -> int:
+    """Restart services (all that run, where none is named) and wait until they are ready."""
+    session = open_session()
+    status = need_supervisor(session)
+    running = [
+        node["id"] for node in status["nodes"] if node["kind"] == "service" and node["phase"] != "stopped"
+    ]
+    for name in names or []:
+        node = next((node for node in status["nodes"] if node["id"] == name), None)
+        if node is not None and node["kind"] == "task":
+            raise WrongUse(f"`{name}` is a task", hint=f"devtools task start {name}")
+    body = {"ids": names or running, "plan": session.plan().to_json()}
+    nodes = settle(session.client.stream("/v1/restart", body), Progress())
+    console.say(f"restarted {', '.join(node['id'] for node in nodes)}")
+    return 0

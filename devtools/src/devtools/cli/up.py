@@ -1,0 +1,192 @@
+"""`devtools up`: everything that the triggers name is started, proven ready and validated.
+
+It must leave nothing of what it started behind when it is interrupted.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import Annotated, Any
+
+import typer
+
+from devtools import console
+from devtools.cli.interrupt import Interrupts
+from devtools.cli.progress import Progress
+from devtools.cli.shapes import status_shape
+from devtools.errors import FAILED, INTERRUPTED, DevtoolsError, WrongUse
+from devtools.manifest.shape import did_you_mean
+from devtools.plan import Plan
+from devtools.session import TRIGGERS, Session, launched, only_one, open_session
+from devtools.supervisor import launch
+
+INTERRUPTED_GRACE_S = 8.0
+
+
+def command(
+    no_validate: Annotated[bool, typer.Option("--no-validate", help="Do not run the validation.")] = False,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay, show the logs, stop everything at the end.")
+    ] = False,
+    only: Annotated[str, typer.Option(help="Only these services and tasks, and what they need: a,b")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="The status as JSON on stdout at the end.")] = False,
+) -> int:
+    """Start the workspace, prove every service ready, then validate it."""
+    session = open_session()
+    began = time.monotonic()
+    with Interrupts() as interrupts, only_one(session.workspace, "devtools up"):
+        up = _Up(session, interrupts, Progress(quiet=as_json))
+        try:
+            up.bring(only, as_json)
+            status = 0 if no_validate or not up.begun or only else _validate(up, as_json)
+        except KeyboardInterrupt:
+            return up.undo()
+        if status == 0:
+            _tell(session, up, as_json, time.monotonic() - began)
+    if foreground and status == 0:
+        from devtools.cli.foreground import stay
+
+        return stay(session)
+    return status
+
+
+class _Up:
+    """One `up` from the clone to the last service ready; knows what to take back."""
+
+    def __init__(self, session: Session, interrupts: Interrupts, progress: Progress) -> None:
+        self.session = session
+        self.interrupts = interrupts
+        self.progress = progress
+        self.launched: launch.Launched | None = None
+        self.is_served = False
+        self.begun: list[str] = []
+
+    def bring(self, only: str, quiet: bool) -> None:
+        """Raises DevtoolsError where something that was to run does not."""
+        self._clone()
+        self.launched = launched(self.session)
+        try:
+            choice = self.session.choose_ports()
+            for note in choice.notes:
+                console.warn(note)
+            plan = self.session.plan(choice.ports)
+            roots = _roots(plan, only)
+        except DevtoolsError:
+            self._withdraw()
+            raise
+        self._serve()
+        if not roots:
+            console.warn("no service or task has a trigger that `up` fires; nothing to start")
+        nodes: list[dict[str, Any]] = []
+        for event in self.session.client.stream("/v1/up", {"plan": plan.to_json(), "roots": roots}):
+            self.begun = event.get("begun", self.begun)
+            if "result" in event:
+                nodes = event["result"]["nodes"]
+            elif not quiet:
+                self.progress.event(event)
+        _judge(self.session, plan, nodes, bool(self.begun))
+
+    def _clone(self) -> None:
+        automations, overlay = self.session.files
+        del automations
+        if overlay.repositories:
+            from devtools.repositories.clone import clone_missing
+
+            clone_missing(self.session.workspace.root, overlay.repositories, self.session.user, console.say)
+
+    def _serve(self) -> None:
+        if self.launched is not None:
+            if not launch.await_ready(self.launched, self.session.workspace.state_dir):
+                self.launched = None  # another command was quicker: its supervisor serves us as well
+            self.is_served = True
+
+    def _withdraw(self) -> None:
+        """End the supervisor that was started for a plan that cannot be made."""
+        if self.launched is not None:
+            self._serve()
+            for _ in self.session.client.stream("/v1/down", {}):
+                pass
+
+    def undo(self) -> int:
+        """Stop what this `up` started: within 10 s, at once on a second Ctrl-C."""
+        console.say("interrupted: stops what was started (Ctrl-C again kills it)")
+        client = self.session.client
+        if self.launched is not None and not self.is_served:
+            launch.await_ready(self.launched, self.session.workspace.state_dir)
+        path = "/v1/down" if self.launched is not None else "/v1/stop"
+        body = {"grace_s": INTERRUPTED_GRACE_S, "ids": self.begun}
+        self.interrupts.then(lambda: client.post("/v1/kill", {}))
+        try:
+            for event in client.stream(path, body):
+                self.progress.event(event)
+        except (OSError, DevtoolsError):
+            return INTERRUPTED  # no supervisor, so nothing of ours runs
+        _await_gone(self.session, self.launched)
+        return INTERRUPTED
+
+
+def _roots(plan: Plan, only: str) -> list[str]:
+    if not only:
+        return plan.triggered(TRIGGERS)
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    for name in names:
+        if name not in plan.definitions:
+            hint = did_you_mean(name, plan.definitions) or f"known: {', '.join(plan.definitions)}"
+            raise WrongUse(f"nothing is called `{name}`", hint=hint)
+    return names
+
+
+def _judge(session: Session, plan: Plan, nodes: list[dict[str, Any]], has_begun: bool) -> None:
+    """Raise where a node failed; a service that just ended is a warning."""
+    if not nodes and plan.definitions and has_begun:
+        raise DevtoolsError("the supervisor ended in the middle of this", hint="devtools up")
+    failed = [node for node in nodes if node["phase"] == "failed"]
+    for node in nodes:
+        if node["phase"] == "stopped":
+            console.warn(f"{node['id']} is not running: {node['reason']}")
+    if not failed:
+        return
+    from devtools.cli.explain import explain
+
+    first = _first_cause(failed)
+    for line in explain(session, first):
+        console.say(line)
+    text = "; ".join(f"{node['id']} failed: {node['reason']}" for node in failed)
+    raise DevtoolsError(text, exit_code=FAILED, hint=f"devtools why {first['id']}")
+
+
+def _first_cause(failed: list[dict[str, Any]]) -> dict[str, Any]:
+    return next((node for node in failed if not node["reason"].startswith("dependency ")), failed[0])
+
+
+def _validate(up: _Up, as_json: bool) -> int:
+    try:
+        from devtools.validation import run
+    except ImportError:
+        return 0  # the tool is used without the validation of this workspace
+    return run.after_up(up.session.workspace, quiet=as_json)
+
+
+def _tell(session: Session, up: _Up, as_json: bool, took_s: float) -> None:
+    status = session.status() or {}
+    if as_json:
+        console.out_json(status_shape(status))
+        return
+    if not up.begun:
+        console.say("everything is already running")
+    else:
+        console.say(f"up in {took_s:.1f} s", "bold")
+    for name, url in (status.get("urls") or {}).items():
+        console.out(f"{name}  {url}")
+    if status.get("database_url"):
+        console.out(f"database  {status['database_url']}")
+
+
+def _await_gone(session: Session, started: launch.Launched | None) -> None:
+    if started is None:
+        return
+    from devtools.cli.down import await_gone
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    await_gone(session.workspace)

@@ -1,0 +1,152 @@
+"""Turns the two files into a plan: overlay merged over the format, defaults filled in, ports named.
+
+It must not start or probe anything.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from devtools import environment as env
+from devtools.manifest.load import edges_of
+from devtools.manifest.model import Automations, Overlay, ProbeText, RunsOn, Service, ServiceOverlay, Task
+from devtools.plan import DEFAULT_READY_DEADLINE_S, FORMAT_GRACE_S, TASK_GRACE_S, Definition, Plan, Probe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from devtools.workspace import Workspace
+
+
+def resolve(
+    workspace: Workspace,
+    automations: Automations,
+    overlay: Overlay,
+    ports: Mapping[str, int],
+    user: Mapping[str, str],
+) -> Plan:
+    """The plan of a workspace whose ports are already chosen; `user` is the user's own environment."""
+    edges = edges_of(automations, overlay)
+    children = env.child_environment(workspace, user, ports, overlay.database)
+    external = overlay.database.service if overlay.database and env.has_external_database(user) else None
+    definitions: dict[str, Definition] = {}
+    for name, service in automations.services.items():
+        extra = overlay.services.get(name, ServiceOverlay())
+        reason = "external database" if name == external else ""
+        definitions[name] = _service(workspace, service, extra, edges[name], ports, reason)
+    for name, task in automations.tasks.items():
+        extra = overlay.tasks.get(name, ServiceOverlay())
+        definitions[name] = _task(workspace, task, extra, edges[name], ports)
+    return Plan(
+        name=overlay.workspace or workspace.root.name,
+        root=str(workspace.root),
+        definitions=definitions,
+        environment=children,
+        ports=dict(ports),
+        urls=_urls(overlay, ports),
+        database_url=env.database_url(children) if overlay.database else None,
+    )
+
+
+def _service(
+    workspace: Workspace,
+    service: Service,
+    extra: ServiceOverlay,
+    dependencies: dict[str, str],
+    ports: Mapping[str, int],
+    external: str,
+) -> Definition:
+    ready, deadline = None, service.readiness_timeout_s or DEFAULT_READY_DEADLINE_S
+    if extra.ready is not None:
+        ready = _probe(extra.ready, ports, timeout_s=10.0 if extra.ready.kind == "exec" else 2.0)
+        deadline = extra.ready.timeout_s or deadline
+    elif service.ready:
+        ready = Probe("exec", command=service.ready, timeout_s=10.0)
+    live = None
+    if extra.live is not None:
+        live = _probe(extra.live, ports, timeout_s=extra.live.timeout_s or 5.0)
+    grace = FORMAT_GRACE_S if extra.stop_grace_s is None else extra.stop_grace_s
+    return Definition(
+        id=service.id,
+        kind="service",
+        name=service.name,
+        description=service.description,
+        command=service.start,
+        dependencies=dict(dependencies),
+        triggers=service.triggered_by,
+        env=_env(workspace, extra, ports),
+        ports=tuple(env.port_number(name, ports) for name in extra.ports),
+        ready=ready,
+        ready_deadline_s=deadline,
+        live=live,
+        stop_command=service.stop or "",
+        stop_signal=extra.stop_signal or "SIGTERM",
+        grace_s=grace,
+        restart_policy=extra.restart_policy or "never",
+        restart_backoff_s=extra.restart_backoff_s,
+        restart_max=extra.restart_max,
+        external=external,
+        refused=_refused(service.runs_on),
+        role=service.role,
+        watch=extra.watch,
+    )
+
+
+def _task(
+    workspace: Workspace,
+    task: Task,
+    extra: ServiceOverlay,
+    dependencies: dict[str, str],
+    ports: Mapping[str, int],
+) -> Definition:
+    return Definition(
+        id=task.id,
+        kind="task",
+        name=task.name,
+        description=task.description,
+        command=task.command,
+        dependencies=dict(dependencies),
+        triggers=task.triggered_by,
+        env=_env(workspace, extra, ports),
+        grace_s=TASK_GRACE_S,
+        refused=_refused(task.runs_on),
+    )
+
+
+def _env(workspace: Workspace, extra: ServiceOverlay, ports: Mapping[str, int]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in extra.env_files:
+        found.update(env.read_env_file(workspace.root / name, required=Path(name).name != ".env"))
+    found.update({name: env.expand(value, ports) for name, value in extra.env.items()})
+    return found
+
+
+def _probe(probe: ProbeText, ports: Mapping[str, int], timeout_s: float) -> Probe:
+    return Probe(
+        kind=probe.kind,
+        command=probe.command,
+        host=probe.host,
+        port=env.port_number(probe.port, ports) if probe.port else 0,
+        path=probe.path,
+        status_low=probe.status[0],
+        status_high=probe.status[1],
+        pattern=probe.pattern,
+        timeout_s=timeout_s,
+        interval_s=probe.interval_s,
+    )
+
+
+def _refused(runs_on: RunsOn | None) -> str:
+    if runs_on is None or runs_on.kind == "machine":
+        return ""
+    return f"runs on docker ({runs_on.image}), and no container engine is used here"
+
+
+def _urls(overlay: Overlay, ports: Mapping[str, int]) -> dict[str, str]:
+    """Service → URL, for every service that the overlay asks over HTTP."""
+    found: dict[str, str] = {}
+    for name, extra in overlay.services.items():
+        if extra.ready is not None and extra.ready.kind == "http":
+            found[name] = f"http://127.0.0.1:{env.port_number(extra.ready.port, ports)}"
+    return found

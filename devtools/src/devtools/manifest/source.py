@@ -1,0 +1,179 @@
+"""YAML text as plain nodes that know their line and column, whatever the text holds.
+
+It must not judge what the nodes mean, and must never raise on bad text: faults become problems.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_BYTES = 256 * 1024
+MAX_NODES = 50_000
+MAX_DEPTH = 60
+
+_KINDS = {
+    "tag:yaml.org,2002:str": "string",
+    "tag:yaml.org,2002:int": "integer",
+    "tag:yaml.org,2002:float": "number",
+    "tag:yaml.org,2002:bool": "boolean",
+    "tag:yaml.org,2002:null": "null",
+    "tag:yaml.org,2002:timestamp": "timestamp",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding in a file; `line` and `column` count from 1, `path` is dotted (`services.api.commands`)."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+    suggestion: str | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}: "
+        what = f"{self.path}: {self.message}" if self.path else self.message
+        return where + what + (f" ({self.suggestion})" if self.suggestion else "")
+
+
+@dataclass(slots=True)
+class Node:
+    """A value of the file: a mapping (`pairs`), a sequence (`items`) or a scalar (`text`, with its `kind`)."""
+
+    kind: str
+    line: int
+    column: int
+    text: str = ""
+    pairs: list[tuple[Node, Node]] = field(default_factory=lambda: [])
+    items: list[Node] = field(default_factory=lambda: [])
+
+    def get(self, key: str) -> Node | None:
+        """The value under `key`, the last one where it is written twice."""
+        found = None
+        for name, value in self.pairs:
+            if name.text == key:
+                found = value
+        return found
+
+
+def read(path: Path, shown_as: str | None = None) -> tuple[Node | None, list[Problem]]:
+    """The document in `path`; None with at least one problem where it cannot be read."""
+    name = shown_as or str(path)
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as fault:
+        return None, [Problem(name, 1, 1, "", f"cannot be read: {fault.strerror or fault}")]
+    return parse(data, name)
+
+
+def parse(data: bytes, name: str) -> tuple[Node | None, list[Problem]]:
+    """The document in `data`; None with at least one problem where it is no YAML document of bearable size."""
+    if len(data) > MAX_BYTES:
+        return None, [Problem(name, 1, 1, "", f"is larger than {MAX_BYTES // 1024} KiB")]
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        line = data.count(b"\n", 0, fault.start) + 1
+        return None, [Problem(name, line, 1, "", "is not UTF-8 text")]
+    return _Builder(name).build(text)
+
+
+class _Unbearable(Exception):
+    """The document is cyclic, too deep or too large once its aliases are followed."""
+
+    def __init__(self, mark: Any, message: str) -> None:
+        super().__init__(message)
+        self.mark = mark
+        self.message = message
+
+
+class _Builder:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.count = 0
+        self.open: set[int] = set()
+        self.problems: list[Problem] = []
+
+    def build(self, text: str) -> tuple[Node | None, list[Problem]]:
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import MarkedYAMLError, YAMLError
+        from ruamel.yaml.reader import ReaderError
+
+        try:
+            documents: list[Any] = list(_compose_all(YAML(typ="safe", pure=True), text))
+            if len(documents) > 1:
+                self._note(documents[1].start_mark, "several documents in one file; keep one")
+            if not documents:
+                return None, [Problem(self.name, 1, 1, "", "the file is empty")]
+            return self._node(documents[0], 0), self.problems
+        except _Unbearable as fault:
+            self._note(fault.mark, fault.message)
+        except MarkedYAMLError as fault:
+            self._note(fault.problem_mark or fault.context_mark, _sentence(fault))
+        except ReaderError as fault:
+            line = text.count("\n", 0, fault.position) + 1
+            self.problems.append(
+                Problem(self.name, line, 1, "", "holds a character that YAML does not allow")
+            )
+        except (YAMLError, ValueError, RecursionError, AttributeError, TypeError, IndexError) as fault:
+            # The parser has its own surprises on garbage (bad escapes, deep nesting): still only a bad file.
+            self.problems.append(Problem(self.name, 1, 1, "", f"is not YAML: {type(fault).__name__}"))
+        return None, self.problems
+
+    def _note(self, mark: Any, message: str) -> None:
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+        self.problems.append(Problem(self.name, line, column, "", message))
+
+    def _node(self, raw: Any, depth: int) -> Node:
+        self.count += 1
+        mark = raw.start_mark
+        if id(raw) in self.open:
+            raise _Unbearable(mark, "an alias contains itself")
+        if self.count > MAX_NODES or depth > MAX_DEPTH:
+            raise _Unbearable(mark, "is too large or too deep once its aliases are followed")
+        line, column = mark.line + 1, mark.column + 1
+        if isinstance(raw.value, str):
+            return Node(_KINDS.get(str(raw.tag), "string"), line, column, text=raw.value)
+        self.open.add(id(raw))
+        children: list[Any] = raw.value
+        if str(raw.id) == "mapping":
+            node = Node("mapping", line, column)
+            for key, value in children:
+                node.pairs.append((self._node(key, depth + 1), self._node(value, depth + 1)))
+            _merge(node)
+        else:
+            node = Node("sequence", line, column, items=[self._node(item, depth + 1) for item in children])
+        self.open.discard(id(raw))
+        return node
+
+
+def _compose_all(yaml: Any, text: str) -> Iterator[Any]:
+    yield from yaml.compose_all(text)
+
+
+def _merge(node: Node) -> None:
+    """Follow `<<: *base`: the keys of the base that are not written here."""
+    bases = [value for key, value in node.pairs if key.text == "<<"]
+    if not bases:
+        return
+    node.pairs = [pair for pair in node.pairs if pair[0].text != "<<"]
+    written = {key.text for key, _ in node.pairs}
+    for base in bases:
+        for mapping in base.items if base.kind == "sequence" else [base]:
+            for key, value in mapping.pairs:
+                if key.text not in written:
+                    written.add(key.text)
+                    node.pairs.append((key, value))
+
+
+def _sentence(fault: Any) -> str:
+    parts = [str(part).strip() for part in (fault.context, fault.problem) if part]
+    return "is not YAML: " + ", ".join(parts)

@@ -1,0 +1,109 @@
+"""What the supervisor is told to run: plain values with every default filled in, sent as JSON.
+
+It must import nothing but the standard library: the supervisor's memory is budgeted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+DEFAULT_READY_DEADLINE_S = 300.0
+FORMAT_GRACE_S = 120.0
+TASK_GRACE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One way to ask whether a service is well; `deadline_s` bounds readiness, `timeout_s` one question."""
+
+    kind: str
+    command: str = ""
+    host: str = ""
+    port: int = 0
+    path: str = "/"
+    status_low: int = 200
+    status_high: int = 399
+    pattern: str = ""
+    timeout_s: float = 5.0
+    interval_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One node of the graph: a service (with probes, stop and restart rules) or a task."""
+
+    id: str
+    kind: str
+    name: str
+    command: str
+    description: str = ""
+    dependencies: dict[str, str] = field(default_factory=lambda: {})
+    triggers: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=lambda: {})
+    ports: tuple[int, ...] = ()
+    ready: Probe | None = None
+    ready_deadline_s: float = DEFAULT_READY_DEADLINE_S
+    live: Probe | None = None
+    stop_command: str = ""
+    stop_signal: str = "SIGTERM"
+    grace_s: float = FORMAT_GRACE_S
+    restart_policy: str = "never"
+    restart_backoff_s: float = 1.0
+    restart_max: int = 5
+    external: str = ""
+    refused: str = ""
+    role: str = "default"
+    watch: tuple[str, ...] = ()
+
+    @property
+    def is_task(self) -> bool:
+        """True for a one-off, false for a service."""
+        return self.kind == "task"
+
+    def fingerprint(self) -> str:
+        """A hash that changes with anything in this definition."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole workspace, resolved: definitions by id, the environment of every child, ports and URLs."""
+
+    name: str
+    root: str
+    definitions: dict[str, Definition]
+    environment: dict[str, str]
+    ports: dict[str, int]
+    urls: dict[str, str] = field(default_factory=lambda: {})
+    database_url: str | None = None
+
+    def edges(self) -> dict[str, dict[str, str]]:
+        """Node → {dependency → condition}."""
+        return {name: definition.dependencies for name, definition in self.definitions.items()}
+
+    def triggered(self, triggers: tuple[str, ...]) -> list[str]:
+        """The ids that one of `triggers` names, in the file's order."""
+        return [name for name, node in self.definitions.items() if set(node.triggers) & set(triggers)]
+
+    def to_json(self) -> dict[str, Any]:
+        """As it travels to the supervisor."""
+        return asdict(self)
+
+
+def from_json(value: dict[str, Any]) -> Plan:
+    """A plan as it was sent; raises KeyError, TypeError or ValueError where it is not one."""
+    definitions = {name: _definition(item) for name, item in value["definitions"].items()}
+    return Plan(**{**value, "definitions": definitions})
+
+
+def _definition(value: dict[str, Any]) -> Definition:
+    fields = dict(value)
+    for key in ("ready", "live"):
+        fields[key] = Probe(**fields[key]) if fields.get(key) else None
+    for key in ("triggers", "ports", "watch"):
+        fields[key] = tuple(fields.get(key, ()))
+    return Definition(**fields)

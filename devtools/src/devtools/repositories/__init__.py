@@ -1,0 +1,1 @@
+"""The repositories of a workspace: cloned when missing."""

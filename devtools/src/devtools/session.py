@@ -1,0 +1,122 @@
+"""What nearly every command begins with: the workspace, its files, its plan and its supervisor.
+
+It must not print results or choose exit codes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from devtools import environment, identity, ports, statefile
+from devtools.errors import Blocked, DevtoolsError
+from devtools.manifest.load import load
+from devtools.manifest.resolve import resolve
+from devtools.supervisor import launch
+from devtools.supervisor.client import Client
+from devtools.workspace import Workspace, locate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devtools.manifest.model import Automations, Overlay
+    from devtools.plan import Plan
+
+UP_LOCK = "up.lock"
+TRIGGERS = ("postEnvironmentStart", "postDevcontainerStart")
+
+
+@dataclass
+class Session:
+    """One command's view of a workspace; files are read when first needed."""
+
+    workspace: Workspace
+
+    @cached_property
+    def client(self) -> Client:
+        """The way to the supervisor, which may not be there."""
+        return Client(self.workspace)
+
+    @cached_property
+    def files(self) -> tuple[Automations, Overlay]:
+        """The two files; raises BadFile with every error."""
+        assert self.workspace.file is not None
+        return load(self.workspace.file)
+
+    @cached_property
+    def user(self) -> dict[str, str]:
+        """The user's own environment."""
+        return environment.user_environment(self.workspace)
+
+    def plan(self, chosen: dict[str, int] | None = None) -> Plan:
+        """The plan with the given ports, else with those that earlier calls chose."""
+        automations, overlay = self.files
+        numbers = ports.kept(self.workspace, overlay.ports) if chosen is None else chosen
+        self.workspace.make_state_dir()
+        return resolve(self.workspace, automations, overlay, numbers, self.user)
+
+    def choose_ports(self) -> ports.Choice:
+        """Settle the ports; that of a database which is not ours to start is left alone."""
+        overlay = self.files[1]
+        unused: frozenset[str] = frozenset()
+        if overlay.database and environment.has_external_database(self.user):
+            unused = frozenset({overlay.database.port})
+        self.workspace.make_state_dir()
+        return ports.choose(self.workspace, overlay.ports, unused)
+
+    def status(self) -> dict[str, Any] | None:
+        """What the supervisor says, None where there is none."""
+        return self.client.get("/v1/status")
+
+
+def open_session() -> Session:
+    """The session of the workspace around the current folder; raises WrongUse where there is none."""
+    return Session(locate())
+
+
+def need_supervisor(session: Session) -> dict[str, Any]:
+    """The supervisor's status; raises DevtoolsError where nothing runs."""
+    status = session.status()
+    if status is None:
+        raise DevtoolsError("nothing is running here", hint="`devtools up` starts the workspace")
+    return status
+
+
+@contextlib.contextmanager
+def only_one(workspace: Workspace, what: str) -> Iterator[None]:
+    """Hold the right to change the workspace; raises Blocked that names the holder."""
+    import fcntl
+
+    workspace.make_state_dir()
+    descriptor = os.open(workspace.state_dir / UP_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Blocked(_holder_of(workspace), hint="wait for it to end, or stop it with Ctrl-C") from None
+        person = {**identity.own().to_json(), "what": what, "since": time.time()}
+        statefile.write_json(workspace.state_dir / "up.json", person)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _holder_of(workspace: Workspace) -> str:
+    person: dict[str, Any] = {}
+    for _ in range(50):  # the holder writes its name right after it has taken the lock
+        person = statefile.read_json(workspace.state_dir / "up.json")
+        if identity.is_alive(identity.from_json(person)):
+            break
+        time.sleep(0.01)
+    what, pid = person.get("what", "another command"), person.get("pid", "unknown")
+    age = time.time() - float(person.get("since", time.time()))
+    return f"another `{what}` is at work here: pid {pid}, for {age:.0f} s"
+
+
+def launched(session: Session) -> launch.Launched | None:
+    """Start the supervisor unless there is one; to be given to `launch.await_ready`."""
+    return None if session.client.is_there() else launch.launch(session.workspace)

@@ -1,0 +1,94 @@
+"""Finds the instance's supervisor, or starts one, detached and lean.
+
+It must not send it any work: `client.py` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import select
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from devtools import identity, statefile
+from devtools.errors import DevtoolsError
+
+if TYPE_CHECKING:
+    from devtools.workspace import Workspace
+
+LOCK = "supervisor.lock"
+READY = b"ready\n"
+HELD = b"held\n"
+LAUNCH_DEADLINE_S = 20.0
+_LONGEST = 80  # a Unix socket's path holds 108 bytes, less on macOS; room for the names beside it
+
+
+def socket_path(state_dir: Path) -> Path:
+    """Where an instance's socket is: in its state, or under the temporary folder where that path is too long."""
+    near = state_dir / "run" / "supervisor.sock"
+    if len(os.fsencode(near)) <= _LONGEST:
+        return near
+    name = hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:16]
+    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    return Path(base) / f"devtools-{os.getuid()}" / name / "supervisor.sock"
+
+
+def holder(state_dir: Path) -> dict[str, Any] | None:
+    """Who supervises this instance now (pid, since), None where nobody does."""
+    person = statefile.read_json(state_dir / "supervisor.json")
+    return person if identity.is_alive(identity.from_json(person)) else None
+
+
+class Launched(NamedTuple):
+    """A supervisor that was started and has not told yet whether it serves."""
+
+    process: subprocess.Popen[bytes]
+    told_on: int
+
+
+def launch(workspace: Workspace) -> Launched:
+    """Start a supervisor without waiting for it; `await_ready` does that."""
+    workspace.make_state_dir()
+    reading, writing = os.pipe()
+    log = os.open(
+        workspace.state_dir / "logs" / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+    )
+    # -P keeps the workspace's own folder out of the import path; the mark of a run that we may be part of
+    # must not pass on, or our caller's end would be the new supervisor's.
+    environment = {name: value for name, value in os.environ.items() if name != "DEVTOOLS_RUN"}
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "devtools.supervisor", str(workspace.state_dir), str(writing)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            pass_fds=(writing,),
+            start_new_session=True,
+        )
+    finally:
+        os.close(writing)
+        os.close(log)
+    return Launched(process, reading)
+
+
+def await_ready(launched: Launched, state_dir: Path) -> bool:
+    """Wait until a launched supervisor serves; False where another holds the instance already."""
+    try:
+        readable, _, _ = select.select([launched.told_on], [], [], LAUNCH_DEADLINE_S)
+        said = os.read(launched.told_on, 64) if readable else b""
+    finally:
+        os.close(launched.told_on)
+    if said == READY:
+        launched.process.returncode = 0  # it lives on without us; Popen must not warn about that
+        return True
+    if said == HELD:
+        launched.process.wait()
+        return False
+    raise DevtoolsError(
+        "the supervisor did not start", hint=f"its words are in {state_dir}/logs/supervisor.log"
+    )
