@@ -2,8 +2,4 @@
 
 from __future__ import annotations
 
-import importlib.util
-
-pytest_plugins = [
-    "payments_schema.testing" if importlib.util.find_spec("payments_schema.testing") else "tmp_plugin"
-]
+pytest_plugins = ["payments_schema.testing"]

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     broker_url: str = ""
     host: str = "127.0.0.1"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    worker_threads: int = Field(default=16, ge=1, le=256)
+    worker_threads: int = Field(default=32, ge=1, le=256)
     worker_health_port: Port | None = None
     worker_drain_s: float = Field(default=8.0, gt=0, le=600)
     queue_heartbeat_s: float = Field(default=2.0, ge=0.05, le=60)

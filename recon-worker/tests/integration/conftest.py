@@ -18,6 +18,8 @@ from dramatiq.middleware import Retries
 from psycopg import Connection
 from recon_waiting import eventually
 
+from payments_schema.testing import url_of
+
 from recon_worker.queue.broker import PostgresBroker
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -27,6 +29,13 @@ PROGRAMS = Path(__file__).parent / "programs"
 def sql(database_url: str) -> Iterator[Connection[Any]]:
     """A connection of the test's own, autocommit."""
     with psycopg.connect(database_url, autocommit=True) as conn:
+        yield conn
+
+
+@pytest.fixture
+def superuser(server_url: str, database_name: str) -> Iterator[Connection[Any]]:
+    """Who may end other people's connections, in the test's database."""
+    with psycopg.connect(url_of(server_url, database_name), autocommit=True) as conn:
         yield conn
 
 
@@ -70,15 +79,21 @@ def run_worker() -> Iterator[Callable[..., dramatiq.Worker]]:
 
 
 class WorkerProcess:
-    """A worker in a process of its own; `ready` has been read when it is here."""
+    """A worker in a process of its own; it has said `ready` when it is here, unless that is not awaited."""
 
-    def __init__(self, command: list[str], env: dict[str, str]) -> None:
+    def __init__(self, command: list[str], env: dict[str, str], *, is_awaited: bool = True) -> None:
         self.popen = subprocess.Popen(
             command, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
-        assert self.popen.stdout is not None
-        ready, _, _ = select.select([self.popen.stdout], [], [], 15)
-        assert ready and self.popen.stdout.readline().strip() == "ready"
+        if is_awaited:
+            try:
+                assert self.popen.stdout is not None
+                ready, _, _ = select.select([self.popen.stdout], [], [], 15)
+                assert ready
+                assert self.popen.stdout.readline().strip() == "ready"
+            except AssertionError:
+                self.close()
+                raise
 
     def kill(self) -> None:
         self.popen.kill()
@@ -103,8 +118,11 @@ def start_process(database_url: str, owner_url: str) -> Iterator[Callable[..., W
         conn.execute("GRANT ALL ON public.mark TO public")
     with ExitStack() as stack:
 
-        def start(queue: str = "marks", url: str = database_url, **env: str) -> WorkerProcess:
-            process = WorkerProcess([sys.executable, str(PROGRAMS / "queue_worker.py"), url, queue], env)
+        def start(
+            queue: str = "marks", url: str = database_url, *, is_awaited: bool = True, **env: str
+        ) -> WorkerProcess:
+            command = [sys.executable, str(PROGRAMS / "queue_worker.py"), url, queue]
+            process = WorkerProcess(command, env, is_awaited=is_awaited)
             stack.callback(process.close)
             return process
 

@@ -276,7 +276,7 @@ def take(consumer: Consumer) -> MessageProxy:
 
 
 def test_killed_connections_lose_and_double_nothing(
-    make_broker: Make, run_worker: Run, sql: Connection[Any], queue_state: State
+    make_broker: Make, run_worker: Run, superuser: Connection[Any], queue_state: State
 ) -> None:
     broker = make_broker()
     seen: list[int] = []
@@ -293,7 +293,7 @@ def test_killed_connections_lose_and_double_nothing(
     run_worker(broker, threads=8)
     for _ in range(6):
         time.sleep(0.05)
-        sql.execute(
+        superuser.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name LIKE 'queue-%'"
         )
@@ -311,15 +311,18 @@ def test_sending_without_a_database_fails_fast(make_broker: Make) -> None:
     assert time.monotonic() - begun_at < 4
 
 
-def test_sending_survives_a_spare_connection_that_died(make_broker: Make, sql: Connection[Any]) -> None:
+def test_sending_survives_a_spare_connection_that_died(
+    make_broker: Make, superuser: Connection[Any]
+) -> None:
     broker = make_broker()
     actor = dramatiq.actor(lambda: None, broker=broker, actor_name="nothing")
     actor.send()
-    sql.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'queue-send'"
+    superuser.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = 'queue-send'"
     )
     actor.send()
-    assert sql.execute("SELECT count(*) FROM dramatiq.queue").fetchone() == (2,)
+    assert superuser.execute("SELECT count(*) FROM dramatiq.queue").fetchone() == (2,)
 
 
 def test_wrong_use_is_said(make_broker: Make) -> None:
