@@ -16,6 +16,8 @@ from starlette.middleware import Middleware
 
 from payments_api.accounts import routes as accounts
 from payments_api.batching import MicroBatcher
+from payments_api.cards import operations as card_operations
+from payments_api.cards import routes as cards
 from payments_api.events import routes as events
 from payments_api.health import routes as health
 from payments_api.health.metrics import make_gauges
@@ -64,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
     limiter = RateLimiter(settings.requests_per_s, settings.rate_limit_burst)
     app.state.doorkeeper = Doorkeeper(authenticator(settings), limiter)
     problems.install(app)
-    for capability in (payments, accounts, jobs, ledger, events, health):
+    for capability in (payments, cards, accounts, jobs, ledger, events, health):
         app.include_router(capability.router)
     if settings.serves_docs:
         app.include_router(documentation.router)
@@ -96,14 +98,17 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], object]:
             backlog=settings.batch_backlog,
             timeout_s=timeout_s,
         )
-        await pool.open(wait=False)
-        await lanes.open(wait=False)
+        app.state.card_terms = terms = card_operations.Terms.of(settings)
+        card_lanes, app.state.cards = card_operations.open_lanes(settings, terms)
         app.state.pool, app.state.payments = pool, batcher
+        for one in (pool, lanes, card_lanes):
+            await one.open(wait=False)
         try:
             yield
         finally:
             await batcher.close()
-            await lanes.close(timeout=2)
-            await pool.close(timeout=2)
+            await app.state.cards.close()
+            for one in (card_lanes, lanes, pool):
+                await one.close(timeout=2)
 
     return lifespan

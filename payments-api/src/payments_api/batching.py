@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import psycopg
 from payments_schema.errors import IdempotencyKeyInFlight, Overloaded
@@ -78,7 +78,6 @@ class MicroBatcher(Generic[Item, Outcome]):
         if len(self._running) < self._lanes:
             lane = asyncio.create_task(self._run_lane())
             self._running.add(lane)
-            lane.add_done_callback(self._running.discard)
         outcome = await answer
         if isinstance(outcome, Exception):
             raise outcome
@@ -93,14 +92,18 @@ class MicroBatcher(Generic[Item, Outcome]):
             await self._pool.putconn(self._kept.pop())
 
     async def _run_lane(self) -> None:
-        while batch := self._take():
-            work = asyncio.create_task(self._answer(batch))
-            done, _ = await asyncio.wait({work}, timeout=self._timeout_s)
-            if done and work.exception() is None:
-                continue
-            if not done:
-                work.cancel()  # psycopg may need long to notice; nobody waits for it
-            self._give_up(batch)
+        try:
+            while batch := self._take():
+                work = asyncio.create_task(self._answer(batch))
+                done, _ = await asyncio.wait({work}, timeout=self._timeout_s)
+                if done and work.exception() is None:
+                    continue
+                if not done:
+                    work.cancel()  # psycopg may need long to notice; nobody waits for it
+                self._give_up(batch)
+        finally:
+            # Before the next item can come in: a lane that has looked for the last time no longer counts.
+            self._running.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def _take(self) -> list[_Waiting[Item, Outcome]]:
         """Take the next items of one kind; those whose callers have gone are dropped unstarted."""

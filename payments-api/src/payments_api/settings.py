@@ -80,6 +80,10 @@ class Settings(BaseSettings):
     batch_items: int = Field(50, ge=1, le=1000, description="Most payments in one commit of the hot path.")
     batch_lanes: int = Field(1, ge=1, le=8, description="Commits of the hot path that may be under way at once.")
     batch_backlog: int = Field(4000, ge=1, le=100_000, description="Payments that may wait; beyond it: 503.")
+    card_fee_bps: int = Field(300, ge=0, le=10_000, description="Fee on captured card payments, in basis points.")
+    card_hold_s: int = Field(
+        7 * 24 * 3600, ge=1, le=365 * 24 * 3600, description="How long an authorization holds funds."
+    )
     allowed_hosts: str = Field(
         "", description="Names taken in Host, comma-separated, * for any; default: loopback names where open, else *."
     )

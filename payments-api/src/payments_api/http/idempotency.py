@@ -38,16 +38,17 @@ def parse_key(header: str | None) -> str:
     return key
 
 
-async def idempotency_key(
-    key: Annotated[
-        str | None,
-        Header(
-            alias="Idempotency-Key",
-            description="Names this request: 1-255 characters, bare or quoted. The same key with the same body is "
-            "answered once and replayed; with another body or route it is 422.",
-        ),
-    ] = None,
-) -> str:
+IdempotencyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="Names this request: 1-255 characters, bare or quoted. The same key with the same body is "
+        "answered once and replayed; with another body or route it is 422.",
+    ),
+]
+
+
+async def idempotency_key(key: IdempotencyHeader = None) -> str:
     """Require the key of a request that moves money."""
     return parse_key(key)
 

@@ -9,8 +9,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Request, Response
 from payments_schema import ids
 from payments_schema.errors import IdempotencyKeyReused, PaymentNotFound
+from payments_schema.ledger import store as ledger
 from payments_schema.payments import store
 from payments_schema.payments.store import CreateOutcome
+from payments_schema.wire.ledger import LedgerTransaction
 from payments_schema.wire.payments import (
     BatchRequest,
     BatchResponse,
@@ -116,3 +118,13 @@ async def show_payment(conn: UnitOfWork, caller: Caller, payment_id: str) -> Pay
     if found is None:
         raise PaymentNotFound
     return await store.get(conn, found, client=caller.client if caller.sees_only_own else None)
+
+
+@router.get("/api/v1/payments/{payment_id}/ledger", openapi_extra=roles(READERS))
+async def show_payment_ledger(conn: UnitOfWork, caller: Caller, payment_id: str) -> list[LedgerTransaction]:
+    """Show what a payment has posted, oldest first with its entries; nothing posted is an empty array."""
+    found = ids.parse_uuid(payment_id)
+    if found is None:
+        raise PaymentNotFound
+    await store.get(conn, found, client=caller.client if caller.sees_only_own else None)
+    return await ledger.transactions(conn, str(found))
