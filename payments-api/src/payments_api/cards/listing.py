@@ -1,4 +1,4 @@
-"""Lists payments of every kind as one list. Must not know a kind's SQL, only that it can be read newest first.
+"""Lists payments of every kind as one list. Must not know a kind's SQL, only that it can be read by id.
 
 Each kind has a table of its own, so that each stays narrow and is found by its own indexes; a page takes one
 page of each kind and merges them by id, which costs the same at a million rows as at ten.
