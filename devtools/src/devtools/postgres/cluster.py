@@ -142,14 +142,13 @@ def _single(home: Home, statements: list[str]) -> str:
 def server(home: Home) -> tuple[psutil.Process, int] | None:
     """The server that runs on this cluster, and its port; None where none does.
 
-    Identity is the pid, its start time and its user, not the pid alone: pids are used again.
+    The pid that the server wrote is believed only of a Postgres that works in this data directory: pids are
+    used again.
     """
     try:
         lines = (home.data / "postmaster.pid").read_text().splitlines()
         process = psutil.Process(int(lines[0]))
-        if process.uids().real != home.data.stat().st_uid:
-            return None
-        if abs(process.create_time() - int(lines[2])) > 5 or process.status() == psutil.STATUS_ZOMBIE:
+        if not _works_in(process, home) or process.status() == psutil.STATUS_ZOMBIE:
             return None
         return process, int(lines[3])
     except (OSError, ValueError, IndexError, psutil.Error):
@@ -164,14 +163,43 @@ def stop(home: Home) -> bool:
     process, _ = found
     try:
         process.send_signal(signal.SIGINT)  # fast: clients are cut, nothing is lost
-        try:
-            process.wait(STOP_FAST_S)
-        except psutil.TimeoutExpired:
+        if not _await_end([process], STOP_FAST_S):
             process.send_signal(signal.SIGQUIT)  # immediate: the next start recovers from the log
-            process.wait(STOP_FAST_S)
+            if not _await_end([process], STOP_FAST_S):
+                raise DevtoolsError(f"the server (process {process.pid}) does not stop")
     except psutil.NoSuchProcess:
         pass
     return True
+
+
+def await_orphans(home: Home) -> None:
+    """Return once no process of a killed server is left: until then a new one may not start."""
+    if (home.data / "postmaster.pid").exists() and server(home) is None:
+        _await_end([process for process in psutil.process_iter() if _works_in(process, home)], STOP_FAST_S)
+
+
+def _works_in(process: psutil.Process, home: Home) -> bool:
+    try:
+        return process.name() == "postgres" and Path(process.cwd()) == home.data.resolve()
+    except psutil.Error:
+        return False
+
+
+def _await_end(processes: list[psutil.Process], deadline_s: float) -> bool:
+    """True once all have ended, whether or not their parents have taken notice."""
+    end = time.monotonic() + deadline_s
+    while any(_lives(process) for process in processes):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def wait_until_accepting(home: Home, port: int, deadline_s: float) -> None:

@@ -48,7 +48,7 @@ def place_of(workspace: Workspace) -> Place:
 
 
 def leased_ports(workspace: Workspace, overlay: Overlay) -> dict[str, int]:
-    """The ports by name: as the supervisor gave them, else as an earlier `up` chose them, else the defaults."""
+    """The ports by name: as given by the supervisor, else as chosen by an earlier `up`, else the defaults."""
     given: dict[str, int] = json.loads(os.environ.get("DEVTOOLS_PORTS") or "{}")
     return {**ports.kept(workspace, overlay.ports), **given}
 

@@ -38,6 +38,7 @@ def become_server(place: Place) -> NoReturn:
     with exclusively(place.state_dir, WORKSPACE_CLUSTER):
         if cluster.stop(home):
             console.say("stopped a server that an earlier run had left on this data directory")
+        cluster.await_orphans(home)
         _refuse_taken(place.port)
         if cluster.make(home, place.state_dir):
             console.say(f"made a new cluster in {home.data}")
@@ -116,6 +117,7 @@ def start_throw_away(state_dir: Path, name: str, *, durable: bool = False) -> tu
         _forget_foreign(home, state_dir / f"{name}.made")
         found = cluster.server(home)
         started = found is None
+        cluster.await_orphans(home)
         if found is None:
             cluster.make(home, state_dir, durable=durable)
             port = _free_port()
