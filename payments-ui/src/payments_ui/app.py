@@ -24,25 +24,21 @@ def _navigate() -> None:
     listed = st.Page(
         partial(payments.show, api, refresh_s=settings.ui_refresh_s),
         title="Payments",
-        icon=":material/list_alt:",
         url_path=state.PAYMENTS_PATH,
     )
     one = st.Page(
         partial(payment.show, api, refresh_s=settings.ui_refresh_s),
         title="Payment",
-        icon=":material/receipt_long:",
         url_path=state.PAYMENT_PATH,
     )
     new = st.Page(
         partial(create.show, api),
         title="New payment",
-        icon=":material/add_circle:",
         url_path=state.CREATE_PATH,
     )
     balance = st.Page(
         partial(account.show, api, refresh_s=settings.ui_refresh_s),
         title="Account",
-        icon=":material/account_balance_wallet:",
         url_path=state.ACCOUNT_PATH,
     )
     start = st.Page(partial(home.show, listed), title="Payments platform", visibility="hidden", default=True)

@@ -32,7 +32,9 @@ class LogLevel(StrEnum):
 class Settings(BaseSettings):
     """Every setting of `payments-ui`; each name is the environment variable in lower case."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     port: int = Field(default=3000, ge=1, le=65535, description="port to listen on")
     host: str = Field(default="127.0.0.1", description="address to listen on")
@@ -73,12 +75,19 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _not_open_to_the_world(self) -> Self:
-        if self.auth_mode is AuthMode.OPEN and not is_loopback(self.host):
+        if self.auth is AuthMode.OPEN and not is_loopback(self.host):
             raise ValueError(
-                f"AUTH_MODE=open would show money to everyone who reaches {self.host}; "
-                "listen on 127.0.0.1, or set AUTH_MODE=jwt"
+                f"AUTH_MODE=open would show money to everyone who reaches HOST={self.host}; "
+                "use AUTH_MODE=jwt or listen on 127.0.0.1"
             )
+        if self.auth is AuthMode.JWT and self.payments_api_token is None:
+            raise ValueError("AUTH_MODE=jwt needs PAYMENTS_API_TOKEN, a bearer token for the API")
         return self
+
+    @property
+    def auth(self) -> AuthMode:
+        """The mode in force."""
+        return self.auth_mode or (AuthMode.OPEN if is_loopback(self.host) else AuthMode.JWT)
 
     @property
     def api_url(self) -> str:

@@ -3,16 +3,20 @@
 It must not be used twice on a page, since it also gives the page its look.
 """
 
-from importlib.resources import files
+from pathlib import Path
 
 import streamlit as st
 from markupsafe import Markup
 
-_STYLE = files("payments_ui").joinpath("style.css").read_text("utf-8")
+_HERE = Path(__file__).parent.parent
+_STYLE = (_HERE / "style.css").read_text("utf-8")
 
 
 def look() -> None:
     """Give the page our own styles; once per run, before anything is shown."""
+    # An icon of our own; the menu's entries have none, since Streamlit would fetch those from the network.
+    st.set_page_config(page_icon=str(_HERE / "icon.svg"), layout="wide")
+    st.logo(str(_HERE / "logo.svg"), size="large", icon_image=str(_HERE / "icon.svg"))
     st.html(f"<style>{_STYLE}</style>")
 
 

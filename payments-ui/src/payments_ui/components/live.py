@@ -11,7 +11,7 @@ from typing import Generic, TypeVar, cast
 import streamlit as st
 from markupsafe import Markup
 
-from payments_ui.api_client import ApiError
+from payments_ui.api_client import ApiError, ApiNotFound
 from payments_ui.components import problems, times
 
 STALE_AFTER_S = 10
@@ -51,7 +51,9 @@ def follow(
     because a service restarts. `name` must be the only one on its page.
     """
     opening = _read(name, question, load)
-    settled = opening.snapshot is not None and is_final(opening.snapshot.value)
+    settled = isinstance(opening.error, ApiNotFound) or (
+        opening.snapshot is not None and is_final(opening.snapshot.value)
+    )
     first = [opening]
 
     def part() -> None:

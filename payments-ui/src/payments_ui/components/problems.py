@@ -10,7 +10,8 @@ from payments_ui.api_client import ApiError, ApiNotFound, ApiRefused, ApiUnreach
 
 def show(error: ApiError, *, retrying: bool = False) -> None:
     """Tell a failed read. `retrying` when the page asks again by itself."""
-    st.error(f"**{error.detail}**  \n{advice(error, retrying=retrying)}", icon=":material/cloud_off:")
+    icon = ":material/search_off:" if isinstance(error, ApiNotFound) else ":material/cloud_off:"
+    st.error(f"**{error.detail}**  \n{advice(error, retrying=retrying)}", icon=icon)
 
 
 def advice(error: ApiError, *, retrying: bool = False) -> str:

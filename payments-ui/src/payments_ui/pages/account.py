@@ -30,11 +30,10 @@ class Picture:
 def show(api: ApiClient, *, refresh_s: int) -> None:
     """Show the page."""
     header.title("Account", "The balance as the ledger has it, with what led to it.")
-    account_id, currency = _asked()
+    account_id, currency, is_live = _asked()
     if not account_id:
         problems.nothing_here("Which account?", "Type its id above, or follow a link from a payment.")
         return
-    is_live = live.toggle("account_live")
     live.follow(
         "account",
         (account_id, currency),
@@ -48,20 +47,22 @@ def show(api: ApiClient, *, refresh_s: int) -> None:
     )
 
 
-def _asked() -> tuple[str, str]:
+def _asked() -> tuple[str, str, bool]:
     """Show which account the address asks for, and move the address when another one is typed."""
     account_id = st.query_params.get("id", "").strip()[: state.SEARCH_MAX]
     currency = st.query_params.get("currency", "").upper()
     currencies = list(CURRENCIES)
     currency = currency if currency in CURRENCIES else DEFAULT_CURRENCY
-    left, right = st.columns([4, 1])
+    left, right, switch = st.columns([4, 1.5, 1.1], vertical_alignment="bottom")
+    with switch:
+        is_live = live.toggle("account_live")
     typed = (
         left.text_input("Account", account_id, placeholder="ACC-…", max_chars=state.SEARCH_MAX) or ""
     ).strip()
     chosen = right.selectbox("Currency", sorted(currencies), index=sorted(currencies).index(currency))
     if (typed, chosen) != (account_id, currency):
         st.query_params.from_dict({"id": typed, "currency": chosen} if typed else {})
-    return typed, chosen
+    return typed, chosen, is_live
 
 
 def _show(picture: Picture) -> None:

@@ -46,7 +46,7 @@ def show(api: ApiClient) -> None:
 
 def _form() -> dict[str, str] | None:
     """Show the form; return what it holds once its button is pressed."""
-    with st.form("create", border=True):
+    with st.form("create", border=True, width=640):
         account = st.text_input("Account", key="create_account", placeholder="ACC-1001", max_chars=255)
         amount_column, currency_column = st.columns([3, 1])
         amount = amount_column.text_input("Amount", key="create_amount", placeholder="250.00", max_chars=64)
@@ -119,7 +119,7 @@ def _refused(error: ApiRefused) -> None:
 
 def _done(created: Created) -> None:
     payment = created.payment
-    with st.container(border=True):
+    with st.container(border=True, width=640):
         st.html('<p class="pay-sum pay-good"><i class="pay-shape pay-disc"></i>Payment created</p>')
         st.html(
             str(

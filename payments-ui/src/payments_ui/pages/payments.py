@@ -20,8 +20,7 @@ ANY_STATUS = ""
 def show(api: ApiClient, *, refresh_s: int) -> None:
     """Show the page."""
     header.title("Payments", "Every payment, newest first.", action=("New payment", state.CREATE_PATH))
-    filters = _filters(Filters.from_address(st.query_params))
-    is_live = live.toggle("payments_live")
+    filters, is_live = _filters(Filters.from_address(st.query_params))
     live.follow(
         "payments",
         filters,
@@ -32,9 +31,13 @@ def show(api: ApiClient, *, refresh_s: int) -> None:
     )
 
 
-def _filters(asked: Filters) -> Filters:
-    """Show the filters as the address has them, and move the address when one is changed."""
-    by_status, by_account, by_text, rows = st.columns([2, 3, 3, 1.2])
+def _filters(asked: Filters) -> tuple[Filters, bool]:
+    """Show the filters as the address has them, move the address when one is changed, and ask if live."""
+    by_status, by_account, by_text, rows, switch = st.columns(
+        [2, 3, 3, 1.3, 1.4], vertical_alignment="bottom"
+    )
+    with switch:
+        is_live = live.toggle("payments_live")
     choices = [ANY_STATUS, *(known.value for known in PaymentStatus)]
     with by_status:
         chosen = st.selectbox(
@@ -59,10 +62,10 @@ def _filters(asked: Filters) -> Filters:
         rows=size,
     )
     if wanted == asked.at(""):
-        return asked
+        return asked, is_live
     # Other filters make another list: its pages begin anew.
     st.query_params.from_dict(wanted.to_address())
-    return wanted
+    return wanted, is_live
 
 
 def _page(filters: Filters, page: PaymentPage) -> None:
@@ -71,7 +74,8 @@ def _page(filters: Filters, page: PaymentPage) -> None:
         st.html(str(payments_table.table(page.rows, times.reader_zone(), now, "Payments, newest first")))
     else:
         _nothing(filters)
-    _pager(filters, page)
+    if page.rows or filters.cursor:
+        _pager(filters, page)
 
 
 def _nothing(filters: Filters) -> None:

@@ -1,0 +1,118 @@
+"""The real stack for browser tests: API, worker and pages as processes on free ports, each awaited.
+
+It must not fake any of them, and leaves no process behind.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+
+START_DEADLINE_S = 40.0
+STOP_DEADLINE_S = 12.0
+
+
+def free_port() -> int:
+    """Ask the system for a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Program:
+    """One console script: started, awaited, stopped, and started again on the same port."""
+
+    def __init__(self, script: str, environment: dict[str, str], ready_url: str, log: Path) -> None:
+        self._command = Path(sys.executable).with_name(script)
+        found = str(self._command) if self._command.exists() else shutil.which(script)
+        assert found, f"{script} is not installed beside {sys.executable}"
+        self._argv = [found]
+        self._environment = {**os.environ, **environment}
+        self._ready_url = ready_url
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start without waiting."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._argv, env=self._environment, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def await_ready(self) -> None:
+        """Return once the readiness URL answers 200; fail with the log's end when it never does."""
+        assert self._process is not None
+        deadline = time.monotonic() + START_DEADLINE_S
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            with suppress(httpx.HTTPError):
+                if httpx.get(self._ready_url, timeout=1).status_code == 200:
+                    return
+            time.sleep(0.1)  # between two questions to another process: there is nothing to await
+        tail = self._log.read_text(errors="replace")[-2000:]
+        raise AssertionError(f"{self._argv[0]} did not become ready at {self._ready_url}:\n{tail}")
+
+    def stop(self) -> None:
+        """Stop the whole process group, by force where it takes too long."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+class Stack:
+    """API, worker and pages on one database."""
+
+    def __init__(self, database_url: str, logs: Path) -> None:
+        api_port, ui_port, worker_port = free_port(), free_port(), free_port()
+        self.api_url = f"http://127.0.0.1:{api_port}"
+        self.ui_url = f"http://127.0.0.1:{ui_port}"
+        self.ui_port = ui_port
+        base = {"DATABASE_URL": database_url, "HOST": "127.0.0.1", "AUTH_MODE": "open"}
+        self.api = Program(
+            "payments-api", {**base, "PORT": str(api_port)}, f"{self.api_url}/health", logs / "api.log"
+        )
+        self.worker = Program(
+            "recon-worker",
+            {**base, "WORKER_HEALTH_PORT": str(worker_port)},
+            f"http://127.0.0.1:{worker_port}/health",
+            logs / "worker.log",
+        )
+        self.ui = Program(
+            "payments-ui",
+            {
+                "PORT": str(ui_port),
+                "HOST": "127.0.0.1",
+                "PAYMENTS_API_URL": self.api_url,
+                "UI_REFRESH_S": "1",
+            },
+            f"{self.ui_url}/_stcore/health",
+            logs / "ui.log",
+        )
+
+    def start(self) -> None:
+        """Start all three at once, then wait for each."""
+        programs = (self.api, self.worker, self.ui)
+        for program in programs:
+            program.start()
+        for program in programs:
+            program.await_ready()
+
+    def stop(self) -> None:
+        """Stop all three."""
+        for program in (self.ui, self.worker, self.api):
+            program.stop()
