@@ -10,7 +10,6 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
-from urllib.parse import quote, urlsplit, urlunsplit
 from uuid import uuid4
 
 import psycopg
@@ -21,17 +20,10 @@ from psycopg.rows import TupleRow
 
 from payments_schema.database import migrate
 from payments_schema.database.pool import Pool, open_pool
+from payments_schema.database.urls import url_of
 
+__all__ = ["create_database", "drop_database", "template", "url_of"]
 _TEMPLATE_LOCK = 0x7061795F74657374
-
-
-def url_of(server_url: str, database: str, role: str | None = None) -> str:
-    """The URL of another database of the same server, acting as `role` from the first statement on."""
-    parts = urlsplit(server_url)
-    options = [piece for piece in parts.query.split("&") if piece and not piece.startswith("options=")]
-    if role is not None:
-        options.append("options=" + quote(f"-c role={role}"))
-    return urlunsplit(parts._replace(path=f"/{database}", query="&".join(options)))
 
 
 def template(server_url: str) -> str:

@@ -87,7 +87,11 @@ FROM core.create_payments(%s, %s, %s, %s, %s, %s, %s, %s, %s)
 
 
 async def create_many(
-    conn: Connection, client: str, items: Sequence[NewPayment], *, route: str = "POST /payments",
+    conn: Connection,
+    client: str,
+    items: Sequence[NewPayment],
+    *,
+    route: str = "POST /payments",
     traceparent: str | None = None,
 ) -> list[CreateOutcome]:
     """Key, payment, job, message and event of each item in one statement; outcomes in order.
