@@ -120,3 +120,16 @@ def _holder_of(workspace: Workspace) -> str:
 def launched(session: Session) -> launch.Launched | None:
     """Start the supervisor unless there is one; to be given to `launch.await_ready`."""
     return None if session.client.is_there() else launch.launch(session.workspace)
+
+
+def has_leftovers(workspace: Workspace) -> bool:
+    """True where processes of this instance live without a supervisor."""
+    from devtools.supervisor import tree
+
+    state = statefile.read_json(workspace.state_dir / "state.json")
+    token = state.get("token")
+    if not token:
+        return False
+    runs = state.get("runs") or {}
+    recorded = (identity.from_json(record.get("identity")) for record in runs.values())
+    return any(identity.is_alive(known) for known in recorded) or bool(tree.marked(f"{token}:"))

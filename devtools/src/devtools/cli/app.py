@@ -5,6 +5,7 @@ It must not do a command's work, and must never show a traceback.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -49,8 +50,11 @@ COMMANDS: dict[str, Entry] = {
 def main(argv: list[str] | None = None) -> int:
     """Run one command line; the return value is the process's exit status."""
     arguments = sys.argv[1:] if argv is None else argv
-    if arguments[:1] == ["await"] and os.environ.get("DEVTOOLS_ORDERED") == "1":
-        return 0  # the supervisor has already ordered this start: not a millisecond more
+    if arguments[:1] in (["await"], ["exec"]) and os.environ.get("DEVTOOLS_ORDERED") == "1":
+        # The supervisor has already ordered this start and filled this environment: not a millisecond more.
+        if arguments[0] == "await":
+            return 0
+        _become(arguments[1:])
     try:
         return _run(arguments)
     except KeyboardInterrupt:
@@ -86,6 +90,15 @@ def _run(arguments: list[str]) -> int:
             "this is a fault of devtools itself; DEVTOOLS_DEBUG=1 shows where",
         )
         return FAILED
+
+
+def _become(words: list[str]) -> None:
+    """Turn into the command of `exec -- COMMAND`, where it has no options and can be found."""
+    if words[:1] == ["--"]:
+        words = words[1:]
+    if words and not words[0].startswith("-"):
+        with contextlib.suppress(OSError):
+            os.execvp(words[0], words)  # noqa: S606 (to become the command is what is asked)
 
 
 def load(name: str) -> Callable[..., object]:

@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
-from devtools import console, identity, statefile
+from devtools import console
 from devtools.cli.interrupt import Interrupts
 from devtools.cli.progress import Progress
 from devtools.errors import FAILED, INTERRUPTED, DevtoolsError
-from devtools.session import Session, launched, open_session
+from devtools.session import Session, has_leftovers, launched, open_session
 from devtools.supervisor import launch
 from devtools.workspace import Workspace
 
@@ -28,7 +28,7 @@ def command(
     session = open_session()
     started = None
     if not session.client.is_there():
-        if not _has_leftovers(session.workspace):
+        if not has_leftovers(session.workspace):
             console.say("nothing is running here")
             return 0
         console.say("the supervisor is gone; ends what it left behind")
@@ -75,15 +75,3 @@ def await_gone(workspace: Workspace) -> None:
 
 def _survivors(nodes: list[dict[str, object]]) -> list[str]:
     return [f"{node['id']}: {node['reason']}" for node in nodes if "survive" in str(node["reason"])]
-
-
-def _has_leftovers(workspace: Workspace) -> bool:
-    from devtools.supervisor import tree
-
-    state = statefile.read_json(workspace.state_dir / "state.json")
-    token = state.get("token")
-    if not token:
-        return False
-    runs = state.get("runs") or {}
-    recorded = (identity.from_json(record.get("identity")) for record in runs.values())
-    return any(identity.is_alive(known) for known in recorded) or bool(tree.marked(f"{token}:"))

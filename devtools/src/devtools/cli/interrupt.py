@@ -10,7 +10,7 @@ import signal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType, TracebackType
     from typing import Self
 
@@ -24,6 +24,7 @@ class Interrupts:
         self._call: Callable[[], object] | None = None
         self._before: dict[signal.Signals, object] = {}
         self.count = 0
+        self._is_held = False
 
     def then(self, call: Callable[[], object]) -> None:
         """What a further signal shall do, instead of raising."""
@@ -41,9 +42,22 @@ class Interrupts:
         for name, handler in self._before.items():
             signal.signal(name, handler)  # pyright: ignore[reportArgumentType]
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Put an interruption off to the end of a step that must be known to have happened or not."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+        if self.count:
+            raise KeyboardInterrupt
+
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self.count += 1
+        if self._is_held:
+            return
         if self.count == 1:
             raise KeyboardInterrupt
         if self._call is not None:

@@ -28,6 +28,6 @@ def command(names: Annotated[list[str] | None, typer.Argument(metavar="[SERVICE]
         if node is not None and node["kind"] == "task":
             raise WrongUse(f"`{name}` is a task", hint=f"devtools task start {name}")
     body = {"ids": names or running, "plan": session.plan().to_json()}
-    nodes = settle(session.client.stream("/v1/restart", body), Progress())
-    console.say(f"restarted {', '.join(node['id'] for node in nodes)}")
+    settle(session.client.stream("/v1/restart", body), Progress())
+    console.say(f"restarted {', '.join(names or running)}")
     return 0

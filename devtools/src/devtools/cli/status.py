@@ -12,7 +12,7 @@ import typer
 
 from devtools import console
 from devtools.cli.shapes import age, idle_status, status_shape
-from devtools.session import open_session
+from devtools.session import has_leftovers, open_session
 
 _STYLES = {
     "running": "green",
@@ -31,6 +31,8 @@ def command(
     session = open_session()
     status = session.status()
     if status is None or not status["nodes"]:
+        if status is None and has_leftovers(session.workspace):
+            console.warn("the supervisor is gone and services still run; `devtools up` adopts them")
         status = idle_status(session.plan())
     if as_json or output == "json":
         console.out_json(status_shape(status))

@@ -38,12 +38,12 @@ def command(
     with Interrupts() as interrupts, only_one(session.workspace, "devtools up"):
         up = _Up(session, interrupts, Progress(quiet=as_json))
         try:
-            up.bring(only, as_json)
+            up.bring(only)
             status = 0 if no_validate or not up.begun or only else _validate(up, as_json)
+            if status == 0:
+                _tell(session, up, as_json, time.monotonic() - began)
         except KeyboardInterrupt:
             return up.undo()
-        if status == 0:
-            _tell(session, up, as_json, time.monotonic() - began)
     if foreground and status == 0:
         from devtools.cli.foreground import stay
 
@@ -62,11 +62,12 @@ class _Up:
         self.is_served = False
         self.begun: list[str] = []
 
-    def bring(self, only: str, quiet: bool) -> None:
+    def bring(self, only: str) -> None:
         """Raises DevtoolsError where something that was to run does not."""
-        self._clone()
-        self.launched = launched(self.session)
+        with self.interrupts.held():
+            self.launched = launched(self.session)  # starts up while the files are read
         try:
+            self._clone()
             choice = self.session.choose_ports()
             for note in choice.notes:
                 console.warn(note)
@@ -75,36 +76,47 @@ class _Up:
         except DevtoolsError:
             self._withdraw()
             raise
-        self._serve()
+        with self.interrupts.held():
+            self._serve()
         if not roots:
             console.warn("no service or task has a trigger that `up` fires; nothing to start")
-        nodes: list[dict[str, Any]] = []
-        for event in self.session.client.stream("/v1/up", {"plan": plan.to_json(), "roots": roots}):
-            self.begun = event.get("begun", self.begun)
+        nodes: list[dict[str, Any]] | None = None
+        events = self.session.client.stream("/v1/up", {"plan": plan.to_json(), "roots": roots})
+        with self.interrupts.held():
+            for event in events:
+                self.progress.event(event)
+                if "begun" in event:
+                    self.begun = event["begun"]
+                    break
+        for event in events:
+            self.progress.event(event)
             if "result" in event:
                 nodes = event["result"]["nodes"]
-            elif not quiet:
-                self.progress.event(event)
-        _judge(self.session, plan, nodes, bool(self.begun))
+        _judge(self.session, nodes)
 
     def _clone(self) -> None:
-        automations, overlay = self.session.files
-        del automations
-        if overlay.repositories:
+        root, repositories = self.session.workspace.root, self.session.files[1].repositories
+        if any(item.url and not (root / item.path).is_dir() for item in repositories.values()):
             from devtools.repositories.clone import clone_missing
 
-            clone_missing(self.session.workspace.root, overlay.repositories, self.session.user, console.say)
+            clone_missing(root, repositories, self.session.user, console.say)
 
     def _serve(self) -> None:
+        """Wait for the supervisor that was launched, once."""
+        self.is_served = True
         if self.launched is not None:
-            if not launch.await_ready(self.launched, self.session.workspace.state_dir):
+            try:
+                is_ours = launch.await_ready(self.launched, self.session.workspace.state_dir)
+            except DevtoolsError:
+                self.launched = None
+                raise
+            if not is_ours:
                 self.launched = None  # another command was quicker: its supervisor serves us as well
-            self.is_served = True
 
     def _withdraw(self) -> None:
         """End the supervisor that was started for a plan that cannot be made."""
+        self._serve()
         if self.launched is not None:
-            self._serve()
             for _ in self.session.client.stream("/v1/down", {}):
                 pass
 
@@ -112,8 +124,8 @@ class _Up:
         """Stop what this `up` started: within 10 s, at once on a second Ctrl-C."""
         console.say("interrupted: stops what was started (Ctrl-C again kills it)")
         client = self.session.client
-        if self.launched is not None and not self.is_served:
-            launch.await_ready(self.launched, self.session.workspace.state_dir)
+        if not self.is_served:
+            self._serve()
         path = "/v1/down" if self.launched is not None else "/v1/stop"
         body = {"grace_s": INTERRUPTED_GRACE_S, "ids": self.begun}
         self.interrupts.then(lambda: client.post("/v1/kill", {}))
@@ -137,9 +149,9 @@ def _roots(plan: Plan, only: str) -> list[str]:
     return names
 
 
-def _judge(session: Session, plan: Plan, nodes: list[dict[str, Any]], has_begun: bool) -> None:
+def _judge(session: Session, nodes: list[dict[str, Any]] | None) -> None:
     """Raise where a node failed; a service that just ended is a warning."""
-    if not nodes and plan.definitions and has_begun:
+    if nodes is None:
         raise DevtoolsError("the supervisor ended in the middle of this", hint="devtools up")
     failed = [node for node in nodes if node["phase"] == "failed"]
     for node in nodes:

@@ -41,7 +41,8 @@ async def service(engine: Engine, node: Node) -> None:
             node.ready = True
             engine.change(node, "running", node.definition.external)
             return
-        if not await _may_start(engine, node):
+        # What already runs has had its dependencies: it is taken over at once.
+        if not engine.leftovers.adoptable(node.definition) and not await _may_start(engine, node):
             return
         attempts = 0
         while True:

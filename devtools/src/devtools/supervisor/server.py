@@ -212,8 +212,9 @@ class Server:
             stream.send({"node": node.to_json()})
         cancel = self._tell(stream, None)
         try:
-            while await reader.read(4096):
-                pass
+            with contextlib.suppress(ConnectionError):  # a killed client resets the connection
+                while await reader.read(4096):
+                    pass
         finally:
             cancel()
         if request.query.get("tether") and not self.engine.is_closing:

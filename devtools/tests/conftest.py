@@ -1,0 +1,135 @@
+"""Real workspaces in temporary folders, driven by the real command line; nothing of them may outlive a test."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from devtools_waiting import is_alive
+
+
+class Folder:
+    """A workspace on disk and the commands run in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.state = root / ".devtools"
+        self.environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("DEVTOOLS_", "PG", "DATABASE_", "PYTEST"))
+        }
+        self.environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self.started: list[subprocess.Popen[str]] = []
+
+    def write(self, automations: str, overlay: str | None = None) -> Folder:
+        """Write the two files."""
+        (self.root / "automations.yaml").write_text(automations)
+        if overlay is not None:
+            (self.root / "workspace.yaml").write_text(overlay)
+        return self
+
+    def run(self, *arguments: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """Run one devtools command to its end."""
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "devtools", *arguments],
+            cwd=self.root,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+        )
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start one devtools command."""
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "devtools", *arguments],
+            cwd=self.root,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(process)
+        return process
+
+    def up(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        """`up --no-validate`, which must end with `status`."""
+        done = self.run("up", "--no-validate", *arguments)
+        assert done.returncode == status, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    def down(self) -> subprocess.CompletedProcess[str]:
+        """`down`, which must leave nothing."""
+        done = self.run("down", timeout_s=150)
+        assert done.returncode == 0, done.stderr
+        assert self.processes() == {}
+        return done
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """Services and tasks by id, from `status --json`."""
+        shown = json.loads(self.run("status", "--json").stdout)
+        return {node["id"]: node for node in [*shown["services"], *shown["tasks"]]}
+
+    @property
+    def supervisor(self) -> int:
+        """The supervisor's pid."""
+        return json.loads((self.state / "supervisor.json").read_text())["pid"]
+
+    def processes(self) -> dict[int, str]:
+        """Every living process of this workspace: the supervisor and whatever carries its state folder."""
+        found: dict[int, str] = {}
+        mark = f"DEVTOOLS_STATE_DIR={self.state}".encode()
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdecimal() or int(entry.name) == os.getpid():
+                continue
+            try:
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                is_own = mark in (entry / "environ").read_bytes().split(b"\0")
+            except (OSError, UnicodeDecodeError):
+                continue
+            if (is_own or f"devtools.supervisor {self.state}" in command) and is_alive(int(entry.name)):
+                found[int(entry.name)] = command
+        return found
+
+    def clear(self) -> None:
+        """End everything, whatever the test left."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        if self.processes():
+            self.run("down", timeout_s=150)
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def folder(tmp_path: Path):
+    """An empty workspace."""
+    made = Folder(tmp_path)
+    yield made
+    made.clear()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nobody uses now, outside of every workspace's block."""
+    for port in range(15_000, 19_999):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port + os.getpid() % 4000 // 2))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise AssertionError("no free port")
