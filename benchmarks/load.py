@@ -29,6 +29,7 @@ MOST_REQUESTS = 2_000_000
 class Plan:
     """What to send. `{n}` in path, headers and body becomes a number that no other request of the run has.
 
+    values: one for each request, in order, in place of `{value}`; there must be enough of them.
     rate: requests a second in open mode; 0 is closed mode, where each connection sends when it has its answer.
     """
 
@@ -44,6 +45,7 @@ class Plan:
     rate: float = 0.0
     most_requests: int = MOST_REQUESTS
     run: str = "run"
+    values: list[str] = field(default_factory=list[str])
 
     def check(self) -> None:
         """Refuse a plan without bounds, or against another machine."""
@@ -61,6 +63,8 @@ class Plan:
             number = f"{self.run}-{n:09d}"
             body = self.body.replace("{n}", number).encode()
             text = head.replace("{n}", number)
+            if self.values:
+                text = text.replace("{value}", self.values[n])
             request = f"{text}Content-Length: {len(body)}\r\n\r\n".encode() + body
             yield request
             while static:
