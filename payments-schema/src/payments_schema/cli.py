@@ -11,6 +11,7 @@ from typing import Any
 
 from payments_schema.database import migrate, snapshot
 from payments_schema.database.migrate import MigrationBlocked, MigrationFailed
+from payments_schema.ledger import command as ledger
 
 OK, FAILED, WRONG_USE, BLOCKED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -82,10 +83,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def add(name: str, run: Any, text: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument(
-            "--url", help="database URL (default: MIGRATION_DATABASE_URL, else DATABASE_URL)"
-        )
-        command.add_argument("--json", action="store_true", help="print one JSON object")
+        _add_common(command)
         command.set_defaults(run=run)
         return command
 
@@ -103,7 +101,13 @@ def _parser() -> argparse.ArgumentParser:
         "Write schema.sql from a database built for it; the URL's user must be able to create one.",
     )
     snapshotting.add_argument("--stdout", action="store_true", help="print it and leave the file alone")
+    ledger.add_commands(commands, _add_common)
     return parser
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--url", help="database URL (default: MIGRATION_DATABASE_URL, else DATABASE_URL)")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _data(arguments: argparse.Namespace, facts: dict[str, Any], line: str) -> None:

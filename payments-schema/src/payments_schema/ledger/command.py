@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def add_commands(commands: Any, add_common: Callable[[argparse.ArgumentParser], 
     def add(name: str, run: Callable[[Pool, argparse.Namespace], Awaitable[int]], text: str) -> Any:
         verb = verbs.add_parser(name, help=text, description=text)
         add_common(verb)
-        verb.set_defaults(run=lambda url, arguments: asyncio.run(_with_pool(url, arguments, run)))
+        verb.set_defaults(run=partial(_blocking, run))
         return verb
 
     add(
@@ -56,11 +57,14 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-async def _with_pool(
-    url: str, arguments: argparse.Namespace, run: Callable[[Pool, argparse.Namespace], Awaitable[int]]
+def _blocking(
+    run: Callable[[Pool, argparse.Namespace], Awaitable[int]], url: str, arguments: argparse.Namespace
 ) -> int:
-    async with open_pool(url, name="payments-schema ledger", timeout_s=30) as pool:
-        return await run(pool, arguments)
+    async def with_pool() -> int:
+        async with open_pool(url, name="payments-schema ledger", timeout_s=30) as pool:
+            return await run(pool, arguments)
+
+    return asyncio.run(with_pool())
 
 
 async def _audit(pool: Pool, arguments: argparse.Namespace) -> int:
@@ -106,7 +110,7 @@ async def _import(pool: Pool, arguments: argparse.Namespace) -> int:
     if form not in FORMS:
         return _wrong(f"{file}: cannot tell its form by the ending", "pass --form csv or --form jsonl")
     try:
-        lines = text_lines(file.read_bytes())
+        lines = text_lines(await asyncio.to_thread(file.read_bytes))
     except OSError as error:
         return _wrong(f"{file}: {error.strerror}", None)
     except UnicodeDecodeError as error:

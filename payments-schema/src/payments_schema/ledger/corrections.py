@@ -172,7 +172,7 @@ async def adjust(
 
 
 async def _taken(conn: Connection, payment_id: str) -> tuple[int, int]:
-    """How often a difference was adjusted, and what of it is settled; a reversed adjustment settles nothing."""
+    """How often a difference was adjusted, and how much is settled; a reversed adjustment settles none."""
     cursor = await conn.execute(
         """
         SELECT count(*), coalesce(sum(a.amount_minor) FILTER (WHERE t.id IS NULL), 0)
@@ -197,14 +197,7 @@ async def adjustments(conn: Connection, payment_id: str) -> list[Adjustment]:
     )
     return [
         Adjustment(
-            number,
-            payment,
-            action,
-            Money(amount, currency),
-            why,
-            who,
-            ids.sequence_id("txn", posted),
-            at,
+            number, payment, action, Money(amount, currency), why, who, ids.sequence_id("txn", posted), at
         )
         for number, payment, action, amount, currency, why, who, posted, at in await cursor.fetchall()
     ]
