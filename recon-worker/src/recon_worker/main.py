@@ -15,6 +15,7 @@ from importlib.metadata import version
 
 import dramatiq
 import structlog
+from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.broker import Broker
 from dramatiq.middleware import AsyncIO, Callbacks, CurrentMessage, Middleware, Pipelines, Retries, TimeLimit
 
@@ -60,6 +61,18 @@ def schedules(settings: Settings) -> list[Schedule]:
     ]
 
 
+class CloseLine(Middleware):
+    """Closes the reconciler's line once no actor runs, while the event loop still does."""
+
+    def __init__(self, reconciler: Reconciler) -> None:
+        self._reconciler = reconciler
+
+    def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
+        loop = get_event_loop_thread()
+        if loop is not None:
+            loop.run_coroutine(self._reconciler.close())
+
+
 class Program:
     """A worker process from start to end."""
 
@@ -77,6 +90,7 @@ class Program:
             min_backoff_ms=settings.recon_min_backoff_ms,
             sweep_older_than_s=settings.recon_sweep_s,
         )
+        self.broker.add_middleware(CloseLine(self.reconciler))
         self._stop = threading.Event()
         self._worker: dramatiq.Worker | None = None
 

@@ -68,7 +68,7 @@ def declare(
         failures = await batcher.submit(ids)
         if failures:
             retries: int = message.options.get("retries", 0) if message is not None else 0
-            await _settle(
+            await settle(
                 reconciler,
                 ids,
                 failures,
@@ -94,7 +94,7 @@ def declare(
     dramatiq.actor(sweep_reconciliations, broker=broker, queue_name=MAINTENANCE_QUEUE, max_retries=0)
 
 
-async def _settle(
+async def settle(
     reconciler: Reconciler,
     job_ids: Sequence[int],
     failures: Mapping[int, Exception],

@@ -84,6 +84,10 @@ class Reconciler:
         """Wait for no outage any more."""
         self._is_stopping = True
 
+    async def close(self) -> None:
+        """Close the line."""
+        await self._line.close()
+
     async def run(self, job_ids: Sequence[int]) -> Mapping[int, Exception]:
         """Reconcile jobs; returns those that failed with their errors.
 
