@@ -5,8 +5,8 @@ Must not read the environment or hold a rule of any capability.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -58,7 +58,12 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(Guard, allowed_hosts=settings.hosts),
         ],
         # Validation failures and exceptions would be exported with the values that caused them.
-        telemetry={"tracing": settings.tracing_enabled, "metrics": False, "logs": False, "operation_spans": False},
+        telemetry={
+            "tracing": settings.tracing_enabled,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+        },
     )
     app.openapi = lambda: documentation.describe(app)
     app.state.registry = registry
@@ -73,13 +78,17 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _lifespan(settings: Settings) -> Callable[[FastAPI], object]:
+def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         """Open the pools without waiting for Postgres: liveness and 503 must work without it."""
         timeout_s = settings.database_timeout_s
         pool = make_pool(
-            settings.conninfo, min_size=2, max_size=settings.database_pool_size, name="payments-api", timeout_s=timeout_s
+            settings.conninfo,
+            min_size=2,
+            max_size=settings.database_pool_size,
+            name="payments-api",
+            timeout_s=timeout_s,
         )
         lanes = make_pool(
             settings.conninfo,

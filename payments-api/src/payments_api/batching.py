@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 import psycopg
-from payments_schema.errors import IdempotencyKeyInFlight, Overloaded
 from payments_schema.database.pool import Pool
+from payments_schema.errors import IdempotencyKeyInFlight, Overloaded
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
@@ -39,8 +39,8 @@ async def _prepare(conn: Connection) -> None:
 class MicroBatcher(Generic[Item, Outcome]):
     """Drains what has come in while the previous commit was under way; alone, an item goes at once.
 
-    flush: gives one outcome per item, in order, all in one commit. An outcome that is an exception is raised to
-    that item's caller alone. Where the whole flush fails on one item's account, each is flushed alone.
+    flush: gives one outcome per item, in order, all in one commit. An outcome that is an exception is raised
+    to that item's caller alone. Where the whole flush fails on one item's account, each is flushed alone.
     same: items of one batch must agree on it (the client that they belong to).
     key: items with the same key that fail for a lock fail together, so that one key is waited for once.
     pool: for batches alone, a connection for each lane and one more; a lane keeps its own.

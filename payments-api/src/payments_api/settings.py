@@ -10,7 +10,15 @@ import os
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, PostgresDsn, SecretStr, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PostgresDsn,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SHORTEST_SECRET_BYTES = 32
@@ -59,9 +67,10 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="Listen address; loopback unless set.")
     port: int = Field(3001, ge=0, le=65535, description="Listen port; 0 lets the system choose.")
     database_url: SecretStr | None = Field(
-        None, description="Postgres, as the application role; default: PGHOST and friends, else loopback:5432."
+        None,
+        description="Postgres, as the application role; default: PGHOST and so on, else loopback.",
     )
-    database_pool_size: int = Field(8, ge=2, le=64, description="Connections for everything but the hot path.")
+    database_pool_size: int = Field(8, ge=2, le=64, description="Connections for all but the hot path.")
     database_timeout_s: float = Field(
         2.0, ge=0.1, le=30, description="How long a request may wait for the database before it is 503."
     )
@@ -74,22 +83,30 @@ class Settings(BaseSettings):
     jwt_audience: str = Field("payments-api", min_length=1, description="Required `aud` of a token.")
     jwt_leeway_s: int = Field(10, ge=0, le=300, description="Clock difference allowed on exp, nbf and iat.")
     rate_limit_per_s: float | None = Field(
-        None, ge=0, le=1_000_000, description="Requests a second per client; 0 is off; default 0 open, 200 jwt."
+        None,
+        ge=0,
+        le=1_000_000,
+        description="Requests a second per client, 0 for any; default: 0 where open, else 200.",
     )
     rate_limit_burst: int = Field(1000, ge=1, le=1_000_000, description="Requests a client may save up.")
     batch_items: int = Field(50, ge=1, le=1000, description="Most payments in one commit of the hot path.")
-    batch_lanes: int = Field(1, ge=1, le=8, description="Commits of the hot path that may be under way at once.")
+    batch_lanes: int = Field(1, ge=1, le=8, description="Commits of the hot path under way at once.")
     batch_backlog: int = Field(4000, ge=1, le=100_000, description="Payments that may wait; beyond it: 503.")
-    card_fee_bps: int = Field(300, ge=0, le=10_000, description="Fee on captured card payments, in basis points.")
+    card_fee_bps: int = Field(
+        300, ge=0, le=10_000, description="Fee on captured card payments, basis points."
+    )
     card_hold_s: int = Field(
         7 * 24 * 3600, ge=1, le=365 * 24 * 3600, description="How long an authorization holds funds."
     )
     allowed_hosts: str = Field(
-        "", description="Names taken in Host, comma-separated, * for any; default: loopback names where open, else *."
+        "",
+        description="Names taken in Host, with commas, * for any; default: loopback names where open, else *.",
     )
-    tracing_enabled: bool = Field(False, description="Make OpenTelemetry spans with the provider of the process.")
+    tracing_enabled: bool = Field(False, description="Make OpenTelemetry spans for requests.")
     docs_enabled: bool | None = Field(None, description="Serve /docs and friends; default: only with open.")
-    log_level: Annotated[LogLevel, BeforeValidator(_lowered)] = Field(LogLevel.INFO, description="Least log level.")
+    log_level: Annotated[LogLevel, BeforeValidator(_lowered)] = Field(
+        LogLevel.INFO, description="Least log level."
+    )
     stop_grace_s: int = Field(8, ge=1, le=300, description="How long SIGTERM waits for requests in flight.")
 
     @model_validator(mode="after")
@@ -102,7 +119,7 @@ class Settings(BaseSettings):
         if self.auth is AuthMode.JWT and not (self.jwt_secret or self.jwt_public_key):
             raise ValueError("AUTH_MODE=jwt needs JWT_SECRET or JWT_PUBLIC_KEY")
         if self.jwt_secret and self.jwt_public_key:
-            raise ValueError("set JWT_SECRET or JWT_PUBLIC_KEY, not both: a token must not choose its own check")
+            raise ValueError("set JWT_SECRET or JWT_PUBLIC_KEY, not both: a token must not choose its check")
         if self.jwt_secret and len(self.jwt_secret.get_secret_value().encode()) < SHORTEST_SECRET_BYTES:
             raise ValueError(f"JWT_SECRET is shorter than {SHORTEST_SECRET_BYTES} bytes")
         if self.database_url:
@@ -130,7 +147,7 @@ class Settings(BaseSettings):
 
     @property
     def hosts(self) -> frozenset[str]:
-        """Names taken in a Host header; empty for any. A page of a rebound name must not reach an open API."""
+        """Names taken in a Host header, empty for any: a page of a rebound name must not reach an open API."""
         named = frozenset(host.strip().lower() for host in self.allowed_hosts.split(",") if host.strip())
         if named:
             return frozenset() if "*" in named else named
@@ -155,9 +172,11 @@ def load() -> Settings:
     Raises SettingsRefused with one line naming every setting that cannot be used.
     """
     try:
-        return Settings()  # pyright: ignore[reportCallIssue] (every field has a default or comes from the environment)
+        return Settings()  # pyright: ignore[reportCallIssue] (pydantic-settings fills them)
     except ValidationError as refused:
-        reasons = [_reason(str(error["loc"][0]) if error["loc"] else "", error["msg"]) for error in refused.errors()]
+        reasons = [
+            _reason(str(error["loc"][0]) if error["loc"] else "", error["msg"]) for error in refused.errors()
+        ]
         raise SettingsRefused("; ".join(reasons)) from None
 
 

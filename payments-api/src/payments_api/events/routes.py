@@ -23,10 +23,14 @@ class EventFilter(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     limit: int = Field(100, ge=1, le=1000)
-    cursor: Annotated[SearchText | None, AbsentWhenEmpty] = Field(None, description="Id of the last event seen.")
+    cursor: Annotated[SearchText | None, AbsentWhenEmpty] = Field(
+        None, description="Id of the last event seen."
+    )
     type: Annotated[SearchText | None, AbsentWhenEmpty] = None
     subject: Annotated[SearchText | None, AbsentWhenEmpty] = None
-    since: Annotated[AwareDatetime | None, AbsentWhenEmpty] = Field(None, description="Recorded then or later.")
+    since: Annotated[AwareDatetime | None, AbsentWhenEmpty] = Field(
+        None, description="Recorded then or later."
+    )
     until: Annotated[AwareDatetime | None, AbsentWhenEmpty] = Field(None, description="Recorded before.")
 
 

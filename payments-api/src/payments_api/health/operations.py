@@ -23,7 +23,7 @@ async def database(pool: Pool) -> ComponentHealth:
         async with asyncio.timeout(_DEADLINE_S), unit_of_work(pool) as conn:
             await conn.execute("SELECT 1")
     except (*DATABASE_AWAY, PaymentsError) as error:
-        return ComponentHealth(status="unavailable", detail=f"Postgres does not answer ({type(error).__name__})")
+        return ComponentHealth(status="unavailable", detail=f"no answer ({type(error).__name__})")
     stats = pool.get_stats()
     return ComponentHealth(
         status="ok",

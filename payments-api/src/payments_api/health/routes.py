@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from payments_schema.wire.health import ComponentHealth, DetailedHealth, Health
@@ -14,7 +15,9 @@ from payments_api.http.auth import STAFF
 from payments_api.http.door import Door, roles
 
 router = APIRouter(route_class=Door, tags=["health"])
-_NOT_READY = {503: {"model": DetailedHealth, "description": "Not ready; `components` says why."}}
+_NOT_READY: dict[int | str, dict[str, Any]] = {
+    503: {"model": DetailedHealth, "description": "Not ready; `components` says why."}
+}
 
 
 @router.get("/health")

@@ -72,13 +72,19 @@ def authorize(principal: Principal, allowed: frozenset[Role]) -> None:
 
 
 class _TokenCheck:
-    """RFC 8725: one configured algorithm family, every claim required, nothing taken from the token's header."""
+    """RFC 8725: one configured algorithm family, every claim required, nothing taken from the header."""
 
     def __init__(self, settings: Settings) -> None:
         secret = settings.jwt_secret
-        self._key = secret.get_secret_value() if secret else (settings.jwt_public_key or "").replace("\\n", "\n")
+        self._key = (
+            secret.get_secret_value() if secret else (settings.jwt_public_key or "").replace("\\n", "\n")
+        )
         self._algorithms = ["HS256"] if secret else list(_ASYMMETRIC)
-        self._issuer, self._audience, self._leeway_s = settings.jwt_issuer, settings.jwt_audience, settings.jwt_leeway_s
+        self._issuer, self._audience, self._leeway_s = (
+            settings.jwt_issuer,
+            settings.jwt_audience,
+            settings.jwt_leeway_s,
+        )
         self._jwt = jwt.PyJWT(options={"enforce_minimum_key_length": True})
 
     def __call__(self, header: str | None) -> Principal:
@@ -112,7 +118,11 @@ class _TokenCheck:
     def _principal(claims: dict[str, Any]) -> Principal:
         client: object = claims.get("client_id") or claims["sub"]
         named: object = claims.get("roles", claims.get("role", []))
-        names = [named] if isinstance(named, str) else cast(Sequence[object], named if isinstance(named, list) else [])
+        names = (
+            [named]
+            if isinstance(named, str)
+            else cast(Sequence[object], named if isinstance(named, list) else [])
+        )
         roles = frozenset(Role(name) for name in names if isinstance(name, str) and name in set(Role))
         if not isinstance(client, str) or not 1 <= len(client) <= 255 or not client.isprintable():
             raise _unauthorized("The token does not name its client.")

@@ -38,8 +38,8 @@ _SCALAR = """<!doctype html>
 <body>
 <div id="app"></div>
 <script src="/docs/assets/scalar.standalone.js"></script>
-<script>Scalar.createApiReference('#app', {url: '/openapi.json', withDefaultFonts: false, telemetry: false,
-  hideClientButton: true, showDeveloperTools: 'never', agent: {disabled: true}, mcp: {disabled: true}})</script>
+<script>Scalar.createApiReference('#app', {url: '/openapi.json', withDefaultFonts: false,
+  telemetry: false, hideClientButton: true, showDeveloperTools: 'never', agent: {disabled: true}, mcp: {disabled: true}})</script>
 </body>
 </html>
 """
@@ -122,9 +122,18 @@ _BODY = {
 }
 _NAMED = {"404": "No such thing, or no id at all."}
 _HEADERS: dict[str, Any] = {
-    "X-Request-Id": {"description": "Yours where it was well formed, else ours.", "schema": {"type": "string"}},
-    "RateLimit": {"description": "What is left (draft-ietf-httpapi-ratelimit-headers).", "schema": {"type": "string"}},
-    "RateLimit-Policy": {"description": "The limit in force, where there is one.", "schema": {"type": "string"}},
+    "X-Request-Id": {
+        "description": "Yours where it was well formed, else ours.",
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": "What is left (draft-ietf-httpapi-ratelimit-headers).",
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": "The limit in force, where there is one.",
+        "schema": {"type": "string"},
+    },
 }
 
 
@@ -180,5 +189,7 @@ def _problem_answer(status: str, description: str) -> dict[str, Any]:
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     if status in ("409", "429", "503"):
-        answer["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+        answer["headers"] = {
+            "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+        }
     return answer

@@ -51,12 +51,12 @@ class Guard:
         if length is not None and (not length.isdigit() or int(length[:12]) > LARGEST_BODY_BYTES):
             return BodyTooLarge()
         if self._hosts and host_name(host) not in self._hosts:
-            return Problem(421, "unknown_host", "This server does not answer for that Host; see ALLOWED_HOSTS.")
+            return Problem(421, "unknown_host", "No such Host is served here; see ALLOWED_HOSTS.")
         return None
 
 
 def _counted(receive: Receive) -> Receive:
-    """Without a Content-Length the body is counted as it comes; with one the server holds it to that length."""
+    """Without a Content-Length the body is counted as it comes; with one, uvicorn holds it to that."""
     seen = 0
 
     async def counting() -> Message:

@@ -42,8 +42,8 @@ IdempotencyHeader = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
-        description="Names this request: 1-255 characters, bare or quoted. The same key with the same body is "
-        "answered once and replayed; with another body or route it is 422.",
+        description="Names this request: 1-255 characters, bare or quoted. The same key with the same body "
+        "is answered once and replayed; with another body or route it is 422.",
     ),
 ]
 

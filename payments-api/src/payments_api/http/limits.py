@@ -21,7 +21,9 @@ class BodyTooLarge(Problem):
     """The body is, or turned out to be, larger than 1 MiB."""
 
     def __init__(self) -> None:
-        super().__init__(413, "body_too_large", "The body is larger than 1 MiB.", headers={"Connection": "close"})
+        super().__init__(
+            413, "body_too_large", "The body is larger than 1 MiB.", headers={"Connection": "close"}
+        )
 
 
 @dataclass(slots=True)

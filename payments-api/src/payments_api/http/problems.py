@@ -94,7 +94,10 @@ def of_error(error: PaymentsError) -> tuple[dict[str, Any], dict[str, str]]:
 def field_name(location: Sequence[str | int]) -> str:
     """Name a field without repeating a name that a stranger made up of digits or symbols."""
     parts = [str(part) for part in location if part not in ("body", "query", "path", "header")]
-    safe = [part if _PLAIN_NAME.match(part) or part.isdigit() and len(part) < 5 else "(unknown)" for part in parts]
+    safe = [
+        part if _PLAIN_NAME.match(part) or (part.isdigit() and len(part) < 5) else "(unknown)"
+        for part in parts
+    ]
     return ".".join(safe) or "body"
 
 
@@ -118,7 +121,9 @@ def _money_field(error: Mapping[str, Any]) -> str | None:
     return "currency" if code == "unknown_currency" else "amount"
 
 
-def malformed(errors: Sequence[Mapping[str, Any]], status: int = 422) -> tuple[dict[str, Any], dict[str, str]]:
+def malformed(
+    errors: Sequence[Mapping[str, Any]], status: int = 422
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Build the answer to a body, query or header that does not fit its model."""
     fields = field_errors(errors)
     named = ", ".join(sorted({error["field"] for error in fields}))
@@ -145,7 +150,9 @@ async def _on_http_exception(_request: Request, error: Exception) -> Response:
     refused = cast(HTTPException, error)
     if isinstance(refused, Problem):
         return answer(refused.status_code, refused.code, refused.detail, refused.extra, refused.headers)
-    code = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}.get(refused.status_code, "refused")
+    code = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}.get(
+        refused.status_code, "refused"
+    )
     return answer(refused.status_code, code, str(refused.detail), None, refused.headers)
 
 

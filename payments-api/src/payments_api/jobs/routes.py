@@ -26,7 +26,9 @@ class JobFilter(BaseModel):
 
     limit: int = Field(100, ge=1, le=1000)
     cursor: Annotated[SearchText | None, AbsentWhenEmpty] = None
-    status: Annotated[JobStatus | None, AbsentWhenEmpty] = Field(None, description="`dead` are the dead letters.")
+    status: Annotated[JobStatus | None, AbsentWhenEmpty] = Field(
+        None, description="`dead` are the dead letters."
+    )
     queue: Annotated[SearchText | None, AbsentWhenEmpty] = None
 
 

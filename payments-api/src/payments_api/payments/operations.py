@@ -82,5 +82,3 @@ async def create_all(
     good = [item for item in items if not isinstance(item, ValidationError)]
     made = iter(await store.create_many(conn, client, good, route=BATCH_ROUTE, traceparent=traceparent))
     return [item if isinstance(item, ValidationError) else next(made) for item in items]
-
-

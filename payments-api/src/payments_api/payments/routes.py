@@ -65,7 +65,9 @@ create_payment.answers_400_without = _ABSENT_IS_400  # pyright: ignore[reportFun
 async def create_payments(request: Request, conn: UnitOfWork, caller: Caller, body: BatchRequest) -> Response:
     """Take up to 1,000 payments in one commit; each has its own key, and a bad one fails alone."""
     items = operations.read_items(body.payments)
-    outcomes = await operations.create_all(conn, caller.client, items, request.scope["state"].get(TRACEPARENT))
+    outcomes = await operations.create_all(
+        conn, caller.client, items, request.scope["state"].get(TRACEPARENT)
+    )
     results = ",".join(map(_result_text, outcomes))
     return Response(f'{{"results":[{results}]}}'.encode(), media_type="application/json")
 
@@ -106,7 +108,9 @@ async def list_payments(
     )
     headers: dict[str, str] = {}
     if page.next_cursor:
-        query = wanted.model_dump(mode="json", by_alias=True, exclude_none=True) | {"cursor": page.next_cursor}
+        query = wanted.model_dump(mode="json", by_alias=True, exclude_none=True) | {
+            "cursor": page.next_cursor
+        }
         headers["Link"] = f'<{request.scope.get("root_path", "")}/payments?{urlencode(query)}>; rel="next"'
     return Response(payments_bytes(page.payments), 200, headers, "application/json")
 
@@ -120,7 +124,7 @@ async def show_payment(conn: UnitOfWork, caller: Caller, payment_id: str) -> Pay
     return await store.get(conn, found, client=caller.client if caller.sees_only_own else None)
 
 
-@router.get("/api/v1/payments/{payment_id}/ledger", openapi_extra=roles(READERS))
+@router.get("/api/v1/payments/{payment_id:uuid}/ledger", openapi_extra=roles(READERS))
 async def show_payment_ledger(conn: UnitOfWork, caller: Caller, payment_id: str) -> list[LedgerTransaction]:
     """Show what a payment has posted, oldest first with its entries; nothing posted is an empty array."""
     found = ids.parse_uuid(payment_id)
