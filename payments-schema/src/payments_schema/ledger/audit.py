@@ -63,7 +63,8 @@ LEDGER_CHECKS = (
         SELECT b.account_id, b.version AS balance_version, e.last_version, e.entries
         FROM ledger.balance AS b
         LEFT JOIN (
-            SELECT account_id, max(version) AS last_version, min(version) AS first_version, count(*) AS entries
+            SELECT account_id, count(*) AS entries, min(version) AS first_version,
+                max(version) AS last_version
             FROM ledger.entry GROUP BY account_id
         ) AS e ON e.account_id = b.account_id
         WHERE b.version <> coalesce(e.entries, 0) OR b.version <> coalesce(e.last_version, 0)
@@ -128,7 +129,8 @@ PAYMENT_CHECKS = (
         "no other payment is posted",
         """
         SELECT p.id AS payment_id, p.status, t.id AS transaction_id
-        FROM core.payment AS p JOIN ledger.transaction AS t ON t.reference = p.id::text AND t.key = 'reconciled'
+        FROM core.payment AS p
+        JOIN ledger.transaction AS t ON t.reference = p.id::text AND t.key = 'reconciled'
         WHERE p.status <> 'completed'
         """,
     ),
@@ -153,14 +155,17 @@ PAYMENT_CHECKS = (
         """
         SELECT k.client, k.key, k.resource_id
         FROM core.idempotency_key AS k
-        LEFT JOIN core.payment AS p ON p.id = CASE WHEN k.route = 'POST /payments' THEN k.resource_id::uuid END
-        WHERE k.route = 'POST /payments' AND (p.id IS NULL OR p.idempotency_key <> k.key OR p.client <> k.client)
+        LEFT JOIN core.payment AS p
+            ON p.id = CASE WHEN k.route = 'POST /payments' THEN k.resource_id::uuid END
+        WHERE k.route = 'POST /payments'
+            AND (p.id IS NULL OR p.idempotency_key <> k.key OR p.client <> k.client)
         """,
     ),
     Check(
         "every payment and every verdict has its event, once",
         """
-        SELECT p.id AS payment_id, p.status, coalesce(e.created, 0) AS created, coalesce(e.decided, 0) AS decided
+        SELECT p.id AS payment_id, p.status,
+            coalesce(e.created, 0) AS created, coalesce(e.decided, 0) AS decided
         FROM core.payment AS p
         LEFT JOIN (
             SELECT subject, count(*) FILTER (WHERE type = 'payment.created') AS created,

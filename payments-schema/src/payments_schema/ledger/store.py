@@ -21,7 +21,7 @@ Connection = AsyncConnection[TupleRow]
 
 
 class Posted(NamedTuple):
-    """What became of a posting: 'posted', 'duplicate' (its key was taken before), or 'rejected' with a reason."""
+    """What became of a posting: 'posted', 'duplicate' (its key was taken), or 'rejected' with a reason."""
 
     outcome: str
     transaction_id: int | None
@@ -225,8 +225,8 @@ async def statement(
         raise InvalidCursor("cursor is not one of ours")
     cursor = await conn.execute(
         """
-        SELECT e.version, t.id, t.reference, t.kind, e.direction, e.amount_minor, e.balance_after, e.is_pending,
-            t.effective_at, t.recorded_at
+        SELECT e.version, t.id, t.reference, t.kind, e.direction, e.amount_minor, e.balance_after,
+            e.is_pending, t.effective_at, t.recorded_at
         FROM ledger.entry AS e
         JOIN ledger.transaction AS t ON t.id = e.transaction_id
         WHERE e.account_id = (
@@ -246,18 +246,18 @@ async def statement(
     )
     return [
         StatementLine(
-            version,
-            number,
-            reference,
-            kind,
-            Direction(direction),
-            Money(amount, currency),
-            Money(int(after), currency),
-            pending,
-            effective_at,
-            recorded_at,
+            version=row[0],
+            transaction_id=row[1],
+            reference=row[2],
+            kind=row[3],
+            direction=Direction(row[4]),
+            amount=Money(row[5], currency),
+            balance_after=Money(int(row[6]), currency),
+            is_pending=row[7],
+            effective_at=row[8],
+            recorded_at=row[9],
         )
-        for version, number, reference, kind, direction, amount, after, pending, effective_at, recorded_at in await cursor.fetchall()
+        for row in await cursor.fetchall()
     ]
 
 
@@ -267,7 +267,8 @@ async def balance_as_of(
     """The posted balance at a moment: as we knew it then (`recorded`), or as it was by effective time."""
     cursor = await conn.execute(
         """
-        SELECT coalesce(sum(CASE WHEN e.direction = a.normal_side THEN e.amount_minor ELSE -e.amount_minor END), 0)
+        SELECT coalesce(
+            sum(CASE WHEN e.direction = a.normal_side THEN e.amount_minor ELSE -e.amount_minor END), 0)
         FROM ledger.account AS a
         JOIN ledger.entry AS e ON e.account_id = a.id
         JOIN ledger.transaction AS t ON t.id = e.transaction_id

@@ -116,12 +116,13 @@ async def create_many(
             Jsonb({"traceparent": traceparent} if traceparent else {}),
         ],
     )
+    rows: list[tuple[int, str, UUID, datetime, list[str]]] = await cursor.fetchall()
     return [
         CreateOutcome(outcome, None, tuple(differs))
         if outcome == "reused"
         # A replay equals its first request in all that a client wrote, so the item itself is the answer.
         else CreateOutcome(outcome, _as_created(items[ord_ - 1], payment_id, created_at))
-        for ord_, outcome, payment_id, created_at, differs in await cursor.fetchall()
+        for ord_, outcome, payment_id, created_at, differs in rows
     ]
 
 

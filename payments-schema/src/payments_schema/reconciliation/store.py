@@ -109,7 +109,8 @@ async def record_failure(
     cursor = await conn.execute(
         """
         UPDATE core.recon_job
-        SET attempts = attempts + 1, locked_by = %(worker)s, locked_at = now(), last_error = left(%(error)s, 2000),
+        SET attempts = attempts + 1, locked_by = %(worker)s, locked_at = now(),
+            last_error = left(%(error)s, 2000),
             status = CASE WHEN %(is_final)s THEN 'failed' ELSE 'pending' END,
             due_at = now() + make_interval(secs => %(retry_in_s)s), updated_at = now()
         WHERE id = ANY(%(ids)s) AND status IN ('pending', 'processing')
@@ -158,19 +159,21 @@ async def sweep(conn: Connection, *, older_than_s: float = 30, limit: int = 1000
 async def still_open(conn: Connection, job_ids: Sequence[int]) -> list[int]:
     """Those of the jobs that are not finished, whoever may have them locked."""
     cursor = await conn.execute(
-        "SELECT id FROM core.recon_job WHERE id = ANY(%s) AND status IN ('pending', 'processing') ORDER BY id",
+        "SELECT id FROM core.recon_job "
+        "WHERE id = ANY(%s) AND status IN ('pending', 'processing') ORDER BY id",
         [list(job_ids)],
     )
     return [row[0] for row in await cursor.fetchall()]
 
 
 async def separate(conn: Connection, job_ids: Sequence[int], *, delay_s: float = 0) -> list[int]:
-    """Give each open job a message of its own, so that each is tried and given up for itself; returns their ids."""
+    """Give each open job a message of its own, so that each is tried for itself; returns their ids."""
     cursor = await conn.execute(
         """
         WITH lone AS (
             UPDATE core.recon_job
-            SET message_id = gen_random_uuid(), due_at = now() + make_interval(secs => %(delay_s)s), updated_at = now()
+            SET message_id = gen_random_uuid(), updated_at = now(),
+                due_at = now() + make_interval(secs => %(delay_s)s)
             WHERE id = ANY(%(ids)s) AND status IN ('pending', 'processing')
             RETURNING id, message_id
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from payments_schema.wire.model import WireModel
 
 
@@ -18,7 +20,7 @@ class ComponentHealth(WireModel):
 
     status: str
     detail: str | None = None
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = Field(default_factory=dict)
 
 
 class DetailedHealth(WireModel):
