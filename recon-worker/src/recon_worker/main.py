@@ -21,6 +21,8 @@ from dramatiq.middleware import AsyncIO, Callbacks, CurrentMessage, Middleware, 
 
 from . import settings as settings_module
 from .batcher import Batcher
+from .cards import actors as card_actors
+from .cards.operations import Expirer
 from .database import Line
 from .health import HealthServer
 from .queue import store
@@ -57,20 +59,21 @@ def schedules(settings: Settings) -> list[Schedule]:
     return [
         Schedule(
             "sweep_reconciliations", settings.recon_sweep_s, actors.MAINTENANCE_QUEUE, "sweep_reconciliations"
-        )
+        ),
+        Schedule(card_actors.EXPIRE, settings.card_expiry_s, actors.MAINTENANCE_QUEUE, card_actors.EXPIRE),
     ]
 
 
 class CloseLine(Middleware):
-    """Closes the reconciler's line once no actor runs, while the event loop still does."""
+    """Closes an operation's line once no actor runs, while the event loop still does."""
 
-    def __init__(self, reconciler: Reconciler) -> None:
-        self._reconciler = reconciler
+    def __init__(self, owner: Reconciler | Expirer) -> None:
+        self._owner = owner
 
     def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
         loop = get_event_loop_thread()
         if loop is not None:
-            loop.run_coroutine(self._reconciler.close())
+            loop.run_coroutine(self._owner.close())
 
 
 class Program:
@@ -90,7 +93,10 @@ class Program:
             min_backoff_ms=settings.recon_min_backoff_ms,
             sweep_older_than_s=settings.recon_sweep_s,
         )
+        expirer = Expirer(Line(settings.database_url, name="recon-worker cards", role=APPLICATION_ROLE))
+        card_actors.declare(self.broker, expirer, queue=actors.MAINTENANCE_QUEUE)
         self.broker.add_middleware(CloseLine(self.reconciler))
+        self.broker.add_middleware(CloseLine(expirer))
         self._stop = threading.Event()
         self._worker: dramatiq.Worker | None = None
 

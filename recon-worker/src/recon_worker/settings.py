@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     recon_max_retries: int = Field(default=8, ge=0, le=100)
     recon_min_backoff_ms: int = Field(default=500, ge=1, le=3_600_000)
     recon_sweep_s: float = Field(default=30.0, ge=0.5, le=86_400)
+    card_expiry_s: float = Field(default=10.0, ge=0.5, le=86_400)
 
     @field_validator("log_level", mode="before")
     @classmethod
