@@ -65,15 +65,15 @@ def schedules(settings: Settings) -> list[Schedule]:
 
 
 class CloseLine(Middleware):
-    """Closes an operation's line once no actor runs, while the event loop still does."""
+    """Closes the operations' lines once no actor runs, while the event loop still does."""
 
-    def __init__(self, owner: Reconciler | Expirer) -> None:
-        self._owner = owner
+    def __init__(self, *owners: Reconciler | Expirer) -> None:
+        self._owners = owners
 
     def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
         loop = get_event_loop_thread()
-        if loop is not None:
-            loop.run_coroutine(self._owner.close())
+        for owner in self._owners if loop is not None else ():
+            loop.run_coroutine(owner.close())
 
 
 class Program:
@@ -95,8 +95,7 @@ class Program:
         )
         expirer = Expirer(Line(settings.database_url, name="recon-worker cards", role=APPLICATION_ROLE))
         card_actors.declare(self.broker, expirer, queue=actors.MAINTENANCE_QUEUE)
-        self.broker.add_middleware(CloseLine(self.reconciler))
-        self.broker.add_middleware(CloseLine(expirer))
+        self.broker.add_middleware(CloseLine(self.reconciler, expirer))
         self._stop = threading.Event()
         self._worker: dramatiq.Worker | None = None
 
