@@ -72,8 +72,9 @@ class CloseLine(Middleware):
 
     def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
         loop = get_event_loop_thread()
-        for owner in self._owners if loop is not None else ():
-            loop.run_coroutine(owner.close())
+        if loop is not None:
+            for owner in self._owners:
+                loop.run_coroutine(owner.close())
 
 
 class Program:
