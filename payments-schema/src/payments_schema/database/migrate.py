@@ -189,7 +189,8 @@ def _become_owner(conn: psycopg.Connection[Any]) -> None:
         raise MigrationFailed(
             f"this user may not act as role {OWNER_ROLE} ({_first_line(error)}); as an administrator run: "
             f"CREATE ROLE {OWNER_ROLE}; CREATE ROLE payments_app; "
-            f"GRANT {OWNER_ROLE}, payments_app TO <user>; GRANT CREATE ON DATABASE <database> TO {OWNER_ROLE}; "
+            f"GRANT {OWNER_ROLE}, payments_app TO <user>; "
+            f"GRANT CREATE ON DATABASE <database> TO {OWNER_ROLE}; "
             f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER_ROLE}"
         ) from error
 
