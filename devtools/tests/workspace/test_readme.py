@@ -1,4 +1,4 @@
-"""The README's commands, run as a reader would run them: in a clone of the committed tree, with an empty home.
+"""The README's commands, run as a reader would: in a clone of the committed tree, with an empty home.
 
 Must not use the developer's own workspace: the clone has its own state, ports and database.
 """
@@ -30,7 +30,9 @@ def clone(root, tmp_path):
     subprocess.run(["git", "clone", "--quiet", str(root), str(folder)], check=True)
     home = tmp_path / "home"
     home.mkdir()
-    cache = subprocess.run(["uv", "cache", "dir"], capture_output=True, text=True) if shutil.which("uv") else None
+    cache = (
+        subprocess.run(["uv", "cache", "dir"], capture_output=True, text=True) if shutil.which("uv") else None
+    )
     environment = {name: value for name, value in os.environ.items() if name.startswith(KEPT)}
     environment |= {"HOME": str(home), "PATH": f"{sys.base_prefix}/bin:{os.environ['PATH']}"}
     if cache and cache.returncode == 0:

@@ -11,12 +11,12 @@ from importlib import import_module
 from typing import Any
 
 HEAD = """\
-# Every setting, with its default. Copy to .env what differs: `./dev up`, docker-compose.yml and the dev container
-# all read it, and what the shell sets wins. A bad value is one clear line and exit 2.
+# Every setting, with its default. Copy to .env what differs: `./dev up`, docker-compose.yml and the dev
+# container all read it, and what the shell sets wins. A bad value is one clear line and exit 2.
 
 ## the workspace
-# A server of your own; then no embedded Postgres is started. PGHOST, PGPORT, PGDATABASE, PGUSER and PGPASSWORD
-# do the same.
+# A server of your own; then no embedded Postgres is started. PGHOST, PGPORT, PGDATABASE, PGUSER and
+# PGPASSWORD do the same.
 #DATABASE_URL=postgresql://user:password@host:5432/payments
 # The role that owns the objects, for migrations; default: DATABASE_URL.
 #MIGRATION_DATABASE_URL=

@@ -124,12 +124,11 @@ def check_machine(workspace: Workspace) -> None:
 
 def make_venv(workspace: Workspace) -> None:
     """Make an empty `.venv`, unless a whole one is there that only has to be brought up to date."""
-    whole = workspace.stamp.exists() and not workspace.unfinished.exists() and works(workspace.python)
-    if not whole:
+    if not (was_finished_here(workspace) and works(workspace.python)):
         if workspace.venv.is_symlink():
             raise InstallError(f"{workspace.venv} is a symbolic link", "remove it, then run ./dev again")
         if workspace.venv.exists():
-            say("an earlier install was interrupted or has another Python; starting over")
+            say("an earlier install was interrupted, moved or lost its Python; starting over")
             shutil.rmtree(workspace.venv)
         run(
             workspace,
@@ -138,6 +137,13 @@ def make_venv(workspace: Workspace) -> None:
         )
     workspace.unfinished.touch()
     workspace.stamp.unlink(missing_ok=True)
+
+
+def was_finished_here(workspace: Workspace) -> bool:
+    """True when the last install ended well in this very folder: scripts name their interpreter by its path."""
+    if workspace.unfinished.exists() or not workspace.stamp.is_file():
+        return False
+    return workspace.stamp.read_bytes().startswith(f"{workspace.root}\n".encode())
 
 
 def works(python: Path) -> bool:
