@@ -117,6 +117,7 @@ def migrate(
 
         _upgrade(conn, note)
         conn.autocommit = True
+        conn.execute("SELECT core.adopt_events()")
         reached = _revision(conn)
         assert reached is not None
         return Migrated(tuple(applied), reached)

@@ -27,6 +27,20 @@ CREATE TYPE dramatiq.state AS ENUM (
 
 ALTER TYPE dramatiq.state OWNER TO payments_migrator;
 
+CREATE FUNCTION core.adopt_events() RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    adopted bigint;
+BEGIN
+    UPDATE core.event SET transaction = '3' WHERE transaction > pg_current_xact_id();
+    GET DIAGNOSTICS adopted = ROW_COUNT;
+    RETURN adopted;
+END
+$$;
+
+ALTER FUNCTION core.adopt_events() OWNER TO payments_migrator;
+
 CREATE FUNCTION core.claim_keys(p_clients text[], p_keys text[]) RETURNS TABLE(is_ours boolean, route text, request jsonb, status smallint, response jsonb)
     LANGUAGE plpgsql
     AS $$
@@ -1454,6 +1468,8 @@ CREATE INDEX card_payment_held ON core.card_payment USING btree (expires_at) WHE
 
 CREATE INDEX event_by_subject ON core.event USING btree (subject, id);
 
+CREATE INDEX event_in_order ON core.event USING btree (transaction, id);
+
 CREATE INDEX payment_by_account ON core.payment USING btree (account_id, id);
 
 CREATE INDEX payment_failed ON core.payment USING btree (id) WHERE (status = 'failed'::text);
@@ -1518,6 +1534,8 @@ GRANT USAGE ON SCHEMA dramatiq TO payments_app;
 GRANT USAGE ON SCHEMA ledger TO payments_app;
 
 GRANT ALL ON SCHEMA public TO payments_migrator;
+
+REVOKE ALL ON FUNCTION core.adopt_events() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION core.claim_keys(p_clients text[], p_keys text[]) FROM PUBLIC;
 
@@ -1857,7 +1875,7 @@ INSERT INTO core.currency VALUES ('YER', 2, 0.01, 'Yemeni Rial');
 INSERT INTO core.currency VALUES ('ZAR', 2, 0.01, 'Rand');
 INSERT INTO core.currency VALUES ('ZMW', 2, 0.01, 'Zambian Kwacha');
 INSERT INTO core.currency VALUES ('ZWG', 2, 0.01, 'Zimbabwe Gold');
-INSERT INTO core.migration VALUES ('0011');
+INSERT INTO core.migration VALUES ('0012');
 INSERT INTO ledger.chart VALUES ('customer', 'liability', 'credit', 'What we owe a customer');
 INSERT INTO ledger.chart VALUES ('customer_funds', 'asset', 'debit', 'What cardholders'' banks owe us for captured payments');
 INSERT INTO ledger.chart VALUES ('customer_holds', 'asset', 'debit', 'Funds held by authorizations');

@@ -54,6 +54,18 @@ async def record_many(conn: Connection, events: Sequence[NewEvent]) -> list[int]
     return sorted(row[0] for row in await cursor.fetchall())
 
 
+async def _place(conn: Connection, cursor: str | None) -> tuple[str, int]:
+    """Where in the order a cursor stands: transaction and number of the event it names."""
+    if cursor is None:
+        return "0", 0
+    number = ids.parse_sequence_id("evt", cursor)
+    found = await conn.execute("SELECT transaction::text, id FROM core.event WHERE id = %s", [number])
+    row = await found.fetchone()
+    if row is None:
+        raise InvalidCursor("cursor is not one of ours")
+    return row[0], row[1]
+
+
 async def list_page(
     conn: Connection,
     *,
@@ -64,26 +76,34 @@ async def list_page(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> EventPage:
-    """Events oldest first, never one that an earlier-numbered but still running transaction could precede.
+    """Events in the order in which readers may rely on: none appears before one that was shown.
 
+    That order is (transaction, id): a number given early may become visible late.
     since, until: recorded from `since` on, before `until`; both with a time zone.
     Raises InvalidCursor.
     """
-    after = 0 if cursor is None else ids.parse_sequence_id("evt", cursor)
-    if after is None:
-        raise InvalidCursor("cursor is not one of ours")
+    after = await _place(conn, cursor)
     found = await conn.execute(
         """
         SELECT id, type, version, subject, data, recorded_at FROM core.event
-        WHERE id > %(after)s AND transaction < pg_snapshot_xmin(pg_current_snapshot())
+        WHERE (transaction, id) > (%(transaction)s::xid8, %(after)s)
+            AND transaction < pg_snapshot_xmin(pg_current_snapshot())
             AND (%(subject)s::text IS NULL OR subject = %(subject)s)
             AND (%(type)s::text IS NULL OR type = %(type)s)
             AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s)
             AND (%(until)s::timestamptz IS NULL OR recorded_at < %(until)s)
-        ORDER BY id
+        ORDER BY transaction, id
         LIMIT %(fetch)s
         """,
-        {"after": after, "subject": subject, "type": type, "since": since, "until": until, "fetch": limit + 1},
+        {
+            "transaction": after[0],
+            "after": after[1],
+            "subject": subject,
+            "type": type,
+            "since": since,
+            "until": until,
+            "fetch": limit + 1,
+        },
         prepare=False,
     )
     rows = await found.fetchall()
