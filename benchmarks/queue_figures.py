@@ -43,7 +43,8 @@ CREATE SCHEMA dramatiq;
 CREATE TYPE dramatiq.state AS ENUM ('queued', 'consumed', 'rejected', 'done');
 CREATE TABLE dramatiq.queue (
     message_id uuid PRIMARY KEY, queue_name text NOT NULL DEFAULT 'default', state dramatiq.state,
-    mtime timestamptz DEFAULT (now() AT TIME ZONE 'UTC'), message jsonb, result jsonb, result_ttl timestamptz);
+    mtime timestamptz DEFAULT (now() AT TIME ZONE 'UTC'), message jsonb,
+    result jsonb, result_ttl timestamptz);
 CREATE INDEX ON dramatiq.queue (state, mtime);
 """
 
@@ -67,7 +68,7 @@ FROM job WHERE tenth BETWEEN 2 AND 9
 
 def measure(server: str) -> tuple[dict[str, Any], dict[str, float]]:
     """Figures and ratios; makes its databases on the server and drops them."""
-    stock_python = _stock().python()
+    stock_program = [_stock().python(), str(INTEROP / "stock_program.py")]
     figures: dict[str, Any] = _settings(server)
     with _database(server) as ours, _database(server) as stock:
         migrate(ours)
@@ -75,7 +76,7 @@ def measure(server: str) -> tuple[dict[str, Any], dict[str, float]]:
             conn.execute(_STOCK_TABLE)
         stock_rates, our_rates = [], []
         for _ in range(ROUNDS):
-            stock_rates.append(_noop(stock, STOCK_MESSAGES, [stock_python, str(INTEROP / "stock_program.py")]))
+            stock_rates.append(_noop(stock, STOCK_MESSAGES, stock_program))
             our_rates.append(_noop(ours, OUR_MESSAGES, [sys.executable, __file__]))
         batched = [_reconciliation(ours, BATCHED_PAYMENTS, BATCH) for _ in range(ROUNDS)]
         single = _reconciliation(ours, SINGLE_PAYMENTS, 1)
@@ -124,7 +125,7 @@ def _stock() -> ModuleType:
 
 
 def _noop(url: str, count: int, program: Sequence[str]) -> float:
-    """Messages a second of one process with 8 threads and a preloaded backlog, without its first and last tenth."""
+    """Messages a second of one process with 8 threads, without the first and last tenth of the backlog."""
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("TRUNCATE dramatiq.queue")
         conn.execute(_FILL, {"queue": "noop", "count": count})
@@ -203,7 +204,7 @@ def _calm(url: str) -> list[float]:
                     created = await create_many(conn, "bench", [_payment(number)])
                 begun_at = time.perf_counter()
                 assert created[0].payment is not None
-                while not await _is_final(conn, created[0].payment.id):
+                while not await _is_final(conn, created[0].payment.id):  # noqa: ASYNC110 — another process ends it
                     await asyncio.sleep(0.0005)
                 waits.append(time.perf_counter() - begun_at)
                 await asyncio.sleep(0.01)

@@ -7,7 +7,7 @@ pauses between attempts would outlast the outage.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -45,7 +45,7 @@ class Line:
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
-    async def unit_of_work(self) -> AsyncIterator[AsyncConnection[Any]]:
+    async def unit_of_work(self) -> AsyncGenerator[AsyncConnection[Any]]:
         """A transaction, committed at the end. Raises psycopg.OperationalError where there is no database."""
         async with self._lock:
             conn = await self._open()

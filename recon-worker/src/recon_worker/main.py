@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from types import FrameType
 
 import dramatiq
 import structlog
@@ -134,7 +135,7 @@ class Program:
                 self.metrics.held.set(self.broker.held)
                 self.metrics.reconnects.set(self.broker.reconnects)
                 if not self.broker.is_alive:
-                    # Without a heartbeat nothing may be claimed: better to be started anew than to look alive.
+                    # Without a heartbeat nothing is claimed: better to be started anew than to look alive.
                     log.critical("the listener died")
                     return 1
         return 0
@@ -167,8 +168,7 @@ class Program:
         return broker
 
     def _take_signals(self) -> None:
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: self._stop.set())
+        _on_signals(self._stop)
 
     def _serve_health(self) -> HealthServer | None:
         port = self.settings.worker_health_port
@@ -194,8 +194,7 @@ def run_relay(settings: Settings) -> int:
     if not settings.broker_url:
         raise InvalidSettings("BROKER_URL is not set: there is nothing to relay to")
     stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
+    _on_signals(stop)
     relay = Relay(
         connect=lambda: connect(settings.database_url, name="queue-relay", role=APPLICATION_ROLE),
         publisher=BrokerPublisher(_rabbitmq(settings.broker_url, [])),
@@ -206,6 +205,14 @@ def run_relay(settings: Settings) -> int:
     log.info("relay ready", queues=RELAYED_QUEUES)
     relay.run(stop)
     return 0
+
+
+def _on_signals(stop: threading.Event) -> None:
+    def note(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, note)
 
 
 def _rabbitmq(url: str, middleware: list[Middleware]) -> Broker:

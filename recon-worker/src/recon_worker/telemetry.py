@@ -88,7 +88,7 @@ class Telemetry(Middleware):
         broker: Broker,
         message: MessageProxy,
         *,
-        result: Any | None = None,
+        result: object = None,
         exception: BaseException | None = None,
     ) -> None:
         outcome = "done" if exception is None else "dead" if message.failed else "failed"
@@ -105,7 +105,7 @@ class Telemetry(Middleware):
 
 
 def trace_of(options: dict[str, Any]) -> dict[str, str]:
-    """The ids of a W3C `traceparent` among the options of a message; {} where there is none or it is malformed."""
+    """The ids of a W3C `traceparent` among a message's options; {} where there is none or it is malformed."""
     parts = str(options.get("traceparent", "")).split("-")
     if len(parts) < 4 or [len(part) for part in parts[:4]] != [2, 32, 16, 2]:
         return {}

@@ -1,4 +1,4 @@
-"""What the queue's tests share: a broker in this process, worker processes, and ways to wait without sleeping."""
+"""What the queue's tests share: a broker in this process, and worker processes of their own."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ import dramatiq
 import psycopg
 import pytest
 from dramatiq.middleware import Retries
+from payments_schema.testing import url_of
 from psycopg import Connection
 from recon_waiting import eventually
-
-from payments_schema.testing import url_of
 
 from recon_worker.queue.broker import PostgresBroker
 

@@ -172,7 +172,8 @@ def test_details_of_postgres_errors_stay_out_of_dead_letters(
         '{"actor_name": "nobody", "queue_name": "default", "args": [], "kwargs": {}, "options": {},'
         ' "message_id": "x", "message_timestamp": 1}',
         '{"actor_name": "see"}',
-        '{"actor_name": "see", "args": 5, "kwargs": {}, "options": {}, "message_id": "x", "message_timestamp": 1}',
+        '{"actor_name": "see", "args": 5, "kwargs": {}, "options": {}, "message_id": "x",'
+        ' "message_timestamp": 1}',
         '["not", "an", "object"]',
     ],
 )
@@ -183,7 +184,8 @@ def test_what_nobody_can_run_becomes_a_dead_letter_and_stops_nothing(
     seen: list[int] = []
     actor = dramatiq.actor(seen.append, broker=broker, actor_name="see")
     sql.execute(
-        "INSERT INTO dramatiq.queue (message_id, queue_name, message) VALUES (gen_random_uuid(), 'default', %s)",
+        "INSERT INTO dramatiq.queue (message_id, queue_name, message)"
+        " VALUES (gen_random_uuid(), 'default', %s)",
         (message,),
     )
     run_worker(broker)
@@ -311,9 +313,7 @@ def test_sending_without_a_database_fails_fast(make_broker: Make) -> None:
     assert time.monotonic() - begun_at < 4
 
 
-def test_sending_survives_a_spare_connection_that_died(
-    make_broker: Make, superuser: Connection[Any]
-) -> None:
+def test_sending_survives_a_spare_connection_that_died(make_broker: Make, superuser: Connection[Any]) -> None:
     broker = make_broker()
     actor = dramatiq.actor(lambda: None, broker=broker, actor_name="nothing")
     actor.send()

@@ -200,9 +200,7 @@ def test_kill_9_with_payments_open_reconciles_each_once(
 
 
 @pytest.mark.long
-def test_two_hundred_kills_reconcile_each_once(
-    start: Start, database_url: str, sql: Connection[Any]
-) -> None:
+def test_two_hundred_kills_reconcile_each_once(start: Start, database_url: str, sql: Connection[Any]) -> None:
     kill_with_payments_open(start, database_url, sql, seed=time.time_ns(), kills=200, payments=40_000)
 
 

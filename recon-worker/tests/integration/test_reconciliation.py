@@ -1,4 +1,4 @@
-"""Reconciliation against real Postgres: the table of the contract, exactly once, and failures that stay alone."""
+"""Reconciliation against real Postgres: the contract's table, exactly once, failures that stay alone."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ async def pay(conn: AsyncConnection[Any], *amounts: str) -> list[int]:
     created = await create_many(conn, "test", items)
     await conn.commit()
     cursor = await conn.execute(
-        "SELECT j.id FROM unnest(%s::uuid[]) WITH ORDINALITY AS p (id, n) JOIN core.recon_job j ON j.payment_id = p.id"
-        " ORDER BY n",
+        "SELECT j.id FROM unnest(%s::uuid[]) WITH ORDINALITY AS p (id, n)"
+        " JOIN core.recon_job j ON j.payment_id = p.id ORDER BY n",
         [[outcome.payment.id for outcome in created if outcome.payment]],
     )
     ids = [row[0] for row in await cursor.fetchall()]
@@ -52,7 +52,9 @@ async def reconciler(database_url: str) -> AsyncIterator[Reconciler]:
 async def test_the_table_of_the_contract(
     conn: AsyncConnection[Any], reconciler: Reconciler, sql: Connection[Any]
 ) -> None:
-    jobs = await pay(conn, "-0.13 USD", "0 USD", "250.13 USD", "0.13 USD", "1.130 BHD", "13 JPY", "250.00 USD")
+    jobs = await pay(
+        conn, "-0.13 USD", "0 USD", "250.13 USD", "0.13 USD", "1.130 BHD", "13 JPY", "250.00 USD"
+    )
     assert await reconciler.run(jobs) == {}
     results = sql.execute(
         "SELECT r.status, matched, discrepancy_amount::text, notes, p.status FROM reconciliation_results r"
@@ -98,7 +100,9 @@ async def test_many_reconcilers_of_the_same_jobs_do_each_once(
         await reconciler.close()
 
     await asyncio.gather(*(insist(rival, jobs[n * 7 :] + jobs[: n * 7]) for n, rival in enumerate(rivals)))
-    assert sql.execute("SELECT count(*), count(DISTINCT payment_id) FROM reconciliation_results").fetchone() == (
+    assert sql.execute(
+        "SELECT count(*), count(DISTINCT payment_id) FROM reconciliation_results"
+    ).fetchone() == (
         60,
         60,
     )
@@ -106,7 +110,9 @@ async def test_many_reconcilers_of_the_same_jobs_do_each_once(
     assert (await integrity(conn)).ok
 
 
-async def test_a_job_locked_by_another_is_said_to_be(conn: AsyncConnection[Any], reconciler: Reconciler) -> None:
+async def test_a_job_locked_by_another_is_said_to_be(
+    conn: AsyncConnection[Any], reconciler: Reconciler
+) -> None:
     jobs = await pay(conn, "1 USD", "2 USD")
     await conn.execute("SELECT FROM core.recon_job WHERE id = %s FOR UPDATE", [jobs[0]])
     failures = await reconciler.run(jobs)
@@ -151,7 +157,9 @@ async def test_failures_of_a_message_of_many_go_on_in_messages_of_their_own(
     assert sql.execute("SELECT message->'args' FROM dramatiq.queue WHERE due_at > now()").fetchall() == [
         ([[jobs[4]]],)
     ]
-    job = sql.execute("SELECT status, attempts, last_error FROM core.recon_job WHERE id = %s", [jobs[4]]).fetchone()
+    job = sql.execute(
+        "SELECT status, attempts, last_error FROM core.recon_job WHERE id = %s", [jobs[4]]
+    ).fetchone()
     assert job == ("pending", 1, "ZeroDivisionError: poison")
     with pytest.raises(ReconciliationFailed):
         await settle(reconciler, jobs[4:5], failures, retries=8, is_last=True)
@@ -181,7 +189,10 @@ async def test_what_becomes_of_failures(
     assert sql.execute("SELECT DISTINCT status, attempts FROM recon_jobs").fetchall() == [("pending", 0)]
     with pytest.raises(PaymentsError):
         await settle(reconciler, jobs[:1], {jobs[0]: PaymentsError("refused")})
-    assert sql.execute("SELECT status FROM core.recon_job ORDER BY id").fetchall() == [("failed",), ("pending",)]
+    assert sql.execute("SELECT status FROM core.recon_job ORDER BY id").fetchall() == [
+        ("failed",),
+        ("pending",),
+    ]
 
 
 async def test_a_lost_connection_is_waited_out(
@@ -197,7 +208,9 @@ async def test_a_lost_connection_is_waited_out(
             " AND datname = current_database() AND pid <> pg_backend_pid()"
         )
     assert all(failures == {} for failures in await work)
-    assert sql.execute("SELECT count(*), max(attempts) FROM recon_jobs WHERE status = 'completed'").fetchone() == (
+    assert sql.execute(
+        "SELECT count(*), max(attempts) FROM recon_jobs WHERE status = 'completed'"
+    ).fetchone() == (
         200,
         1,
     )
@@ -212,11 +225,16 @@ async def test_without_a_database_the_batch_fails_in_time() -> None:
 async def test_the_sweep_sends_again_what_has_no_message_and_fails_what_was_given_up(
     conn: AsyncConnection[Any], reconciler: Reconciler, sql: Connection[Any]
 ) -> None:
-    lost, given_up, alive = (await pay(conn, "1 USD"))[0], (await pay(conn, "2 USD"))[0], (await pay(conn, "3 USD"))[0]
+    lost, given_up, alive = (
+        (await pay(conn, "1 USD"))[0],
+        (await pay(conn, "2 USD"))[0],
+        (await pay(conn, "3 USD"))[0],
+    )
     message = "(SELECT message_id FROM core.recon_job WHERE id = %s)"
     sql.execute("DELETE FROM dramatiq.queue WHERE message_id = " + message, [lost])
     sql.execute(
-        "UPDATE dramatiq.queue SET state = 'rejected', error = 'worker lost, 5 of 5' WHERE message_id = " + message,
+        "UPDATE dramatiq.queue SET state = 'rejected', error = 'worker lost, 5 of 5' WHERE message_id = "
+        + message,
         [given_up],
     )
     assert await reconciler.sweep(older_than_s=30) == 0

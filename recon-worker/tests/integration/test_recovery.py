@@ -1,4 +1,4 @@
-"""Lost workers: what they held is recovered within the lease, counted, and given up when it kills too often."""
+"""Lost workers: what they held is recovered within the lease, counted, and given up in the end."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_a_broken_chore_does_not_stop_the_heart(make_broker: Make, run_worker: A
 def kill_at_random(
     start_process: Start, sql: Connection[Any], queue_state: State, *, seed: int, kills: int, items: int
 ) -> None:
-    """Workers are killed mid-transaction while every item leaves its mark; an actor may run twice, so at least one."""
+    """Workers are killed mid-transaction; every item leaves its mark, and it may leave two."""
     dice = random.Random(seed)
     workers = [start_process(LEASE_S="0.6") for _ in range(2)]
     for item in range(items):

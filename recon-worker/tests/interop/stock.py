@@ -19,7 +19,7 @@ PROGRAM = HERE / "stock_program.py"
 
 
 def python() -> str:
-    """The interpreter of the environment; makes it where it is missing, once also for processes side by side."""
+    """The interpreter of the environment, which is made where it is missing; safe side by side."""
     state = Path(os.environ.get("DEVTOOLS_STATE_DIR") or HERE.parents[2] / ".devtools")
     name = f"stock-dramatiq-pg-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]}"
     folder = state / name
@@ -38,7 +38,19 @@ def _make(folder: Path, interpreter: Path) -> None:
     uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
     if uv is not None:
         _run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)])
-        _run([uv, "pip", "install", "--quiet", "--python", str(interpreter), "--require-hashes", "-r", str(LOCK)])
+        _run(
+            [
+                uv,
+                "pip",
+                "install",
+                "--quiet",
+                "--python",
+                str(interpreter),
+                "--require-hashes",
+                "-r",
+                str(LOCK),
+            ]
+        )
     else:
         _run([sys.executable, "-m", "venv", str(folder)])
         _run([str(interpreter), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(LOCK)])

@@ -125,7 +125,9 @@ async def test_nothing_is_nothing() -> None:
 
 
 @given(
-    st.lists(st.lists(st.integers(0, 30), max_size=12), max_size=12), st.integers(1, 9), st.sets(st.integers(0, 30))
+    st.lists(st.lists(st.integers(0, 30), max_size=12), max_size=12),
+    st.integers(1, 9),
+    st.sets(st.integers(0, 30)),
 )
 def test_every_request_hears_exactly_its_own_failures(
     requests: list[list[int]], limit: int, bad: set[int]

@@ -44,7 +44,9 @@ def logs() -> Iterator[None]:
 def test_lines_are_json_without_details(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("INFO")
     secret = "-".join(["ACC", "SECRET"])
-    structlog.get_logger("x").warning("refused", error=f"duplicate key\nDETAIL:  Key (account)=({secret}) exists.")
+    structlog.get_logger("x").warning(
+        "refused", error=f"duplicate key\nDETAIL:  Key (account)=({secret}) exists."
+    )
     try:
         raise ValueError(f"boom\nDETAIL:  {secret}")
     except ValueError:

@@ -18,4 +18,4 @@ def declare(broker: Broker, expirer: Expirer, *, queue: str) -> None:
         await expirer.run()
 
     # No retries: the next slot is the retry.
-    dramatiq.actor(expire_card_holds, broker=broker, queue_name=queue, max_retries=0)
+    dramatiq.actor(broker=broker, queue_name=queue, max_retries=0)(expire_card_holds)

@@ -9,14 +9,16 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import structlog
+from dramatiq.actor import Actor
 from dramatiq.broker import Broker, Consumer
 from dramatiq.errors import BrokerConnectionError, QueueJoinTimeout, QueueNotFound
 from dramatiq.message import Message
 from dramatiq.middleware import Middleware
+from dramatiq.worker import Worker
 from psycopg import Connection
 
 from . import store
@@ -34,7 +36,7 @@ _SPARE_CONNECTIONS = 4
 class _StopClaiming(Middleware):
     """Dramatiq keeps consumers running while its workers finish; they must not take more by then."""
 
-    def before_worker_shutdown(self, broker: Broker, worker: Any) -> None:
+    def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         if isinstance(broker, PostgresBroker):
             broker.drain()
 
@@ -213,7 +215,8 @@ class PostgresBroker(Broker):
                 consumer.wake()
 
     def _write(self, conn: Connection[Any], message: Message[Any], delay_s: float) -> None:
-        actor = self.actors.get(message.actor_name)
+        known = cast("dict[str, Actor[..., Any]]", self.actors)
+        actor = known.get(message.actor_name)
         store.enqueue(
             conn,
             message.message_id,
@@ -231,7 +234,7 @@ class PostgresBroker(Broker):
                 try:
                     self._write(conn, message, delay_s)
                 except (psycopg.OperationalError, psycopg.InterfaceError):
-                    # A spare connection may have died unseen; the write may be done twice, the id makes it one.
+                    # A spare connection may have died unseen; should this write twice, the id makes it one.
                     conn.close()
                     conn = None
             if conn is None:

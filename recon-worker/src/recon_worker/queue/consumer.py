@@ -21,6 +21,7 @@ from dramatiq.message import Message
 from psycopg import Connection
 
 from . import store
+from .messages import message_of
 from .store import Answer, Claim
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -35,19 +36,20 @@ class ClaimedMessage(MessageProxy):
     """A message with the fence of its claim."""
 
     def __init__(self, message: Message[Any], claim: Claim, consumer: PostgresConsumer) -> None:
-        super().__init__(message)
+        super().__init__(message)  # pyright: ignore[reportUnknownMemberType] — Dramatiq leaves Message's type open
+        self._claimed = message
         self.row_id = claim.message_id
         self.claims = claim.claims
         self.crashes = claim.crashes
         self.consumer = consumer
 
     def encoded(self) -> str:
-        """The message as Dramatiq's JSON; what Postgres tells in DETAIL may be a customer's, so it stays out."""
-        trace = self._message.options.get("traceback")
+        """The message as Dramatiq's JSON, without what Postgres tells in DETAIL: that may be a customer's."""
+        trace = self._claimed.options.get("traceback")
         if isinstance(trace, str):
             lines = (line for line in trace.splitlines() if not line.startswith("DETAIL:"))
-            self._message.options["traceback"] = "\n".join(lines)
-        return self._message.encode().decode()
+            self._claimed.options["traceback"] = "\n".join(lines)
+        return self._claimed.encode().decode()
 
     def error(self) -> str:
         """Type and first line of what went wrong; Postgres tells values only in later lines."""
@@ -276,15 +278,7 @@ class PostgresConsumer(Consumer):
     def _receive(self, claim: Claim) -> None:
         fields = claim.message
         try:
-            message: Message[Any] = Message(
-                queue_name=self.queue,
-                actor_name=fields["actor_name"],
-                args=tuple(fields["args"]),
-                kwargs=dict(fields["kwargs"]),
-                options=dict(fields["options"]),
-                message_id=fields["message_id"],
-                message_timestamp=fields["message_timestamp"],
-            )
+            message = message_of(fields, queue=self.queue)
         except (KeyError, TypeError, ValueError) as error:
             log.error("not a Dramatiq message, rejected", queue=self.queue, message_id=claim.message_id)
             with self._lock:

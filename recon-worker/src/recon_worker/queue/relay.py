@@ -19,6 +19,7 @@ from dramatiq.message import Message
 from psycopg import Connection
 
 from .listener import Chore
+from .messages import message_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -50,7 +51,7 @@ class BrokerPublisher:
     def publish(self, message: Message[Any], /) -> None:
         """Raises BrokerConnectionError where the other broker is not there."""
         self._broker.declare_queue(message.queue_name)
-        self._broker.enqueue(message)
+        self._broker.enqueue(message)  # pyright: ignore[reportUnknownMemberType]
 
 
 def forward(conn: Connection[Any], publisher: Publisher, queues: Sequence[str], *, limit: int = 100) -> int:
@@ -58,7 +59,7 @@ def forward(conn: Connection[Any], publisher: Publisher, queues: Sequence[str], 
     with conn.transaction():
         rows = conn.execute(_TAKE, {"queues": list(queues), "limit": limit}).fetchall()
         for fields, *_ in sorted(rows, key=lambda row: row[1:]):
-            publisher.publish(Message(**{**fields, "args": tuple(fields["args"])}))
+            publisher.publish(message_of(fields))
     return len(rows)
 
 

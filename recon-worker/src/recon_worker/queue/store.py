@@ -164,7 +164,7 @@ class Recovered(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one claimed message; `message` is its new JSON and `error` the reason, where there is one."""
+    """What became of one claimed message; where it failed, its new JSON and the reason."""
 
     message_id: str
     claims: int

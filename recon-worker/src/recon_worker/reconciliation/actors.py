@@ -6,7 +6,7 @@ Must not touch the database themselves.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import dramatiq
 import psycopg
@@ -36,7 +36,7 @@ def job_ids_of(argument: object) -> list[int]:
     """The job ids of a message. Raises MalformedMessage."""
     if not isinstance(argument, list):
         raise MalformedMessage("job ids must be a list")
-    items: list[Any] = argument
+    items = cast("list[Any]", argument)
     if not items or any(type(item) is not int or not 0 < item < 2**63 for item in items):
         raise MalformedMessage("job ids must be positive integers, and at least one")
     return items
@@ -81,7 +81,6 @@ def declare(
         await reconciler.sweep(older_than_s=sweep_older_than_s)
 
     dramatiq.actor(
-        reconcile,
         broker=broker,
         queue_name=QUEUE,
         max_retries=max_retries,
@@ -89,9 +88,9 @@ def declare(
         max_backoff=300_000,
         time_limit=120_000,
         throws=(PaymentsError, MalformedMessage),
-    )
+    )(reconcile)
     # No retries: the next slot is the retry.
-    dramatiq.actor(sweep_reconciliations, broker=broker, queue_name=MAINTENANCE_QUEUE, max_retries=0)
+    dramatiq.actor(broker=broker, queue_name=MAINTENANCE_QUEUE, max_retries=0)(sweep_reconciliations)
 
 
 async def settle(

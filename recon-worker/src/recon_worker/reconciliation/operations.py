@@ -117,7 +117,7 @@ class Reconciler:
             await store.separate(conn, job_ids, delay_s=delay_s)
 
     async def sweep(self, *, older_than_s: float) -> int:
-        """Fail jobs whose message was given up, and send those again that have no message; returns how many."""
+        """Fail jobs whose message was given up, send those that have none; returns how many were sent."""
         async with self._line.unit_of_work() as conn:
             abandoned = await store.fail_abandoned(conn, self._worker)
             swept = await store.sweep(conn, older_than_s=older_than_s)

@@ -1,4 +1,4 @@
-"""A real worker process for the tests: `python queue_worker.py URL QUEUE`, actors that leave marks in a table."""
+"""A real worker process: `python queue_worker.py URL QUEUE`, with actors that leave marks in a table."""
 
 import os
 import signal
