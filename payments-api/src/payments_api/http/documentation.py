@@ -39,7 +39,8 @@ _SCALAR = """<!doctype html>
 <div id="app"></div>
 <script src="/docs/assets/scalar.standalone.js"></script>
 <script>Scalar.createApiReference('#app', {url: '/openapi.json', withDefaultFonts: false,
-  telemetry: false, hideClientButton: true, showDeveloperTools: 'never', agent: {disabled: true}, mcp: {disabled: true}})</script>
+  telemetry: false, hideClientButton: true, showDeveloperTools: 'never',
+  agent: {disabled: true}, mcp: {disabled: true}})</script>
 </body>
 </html>
 """

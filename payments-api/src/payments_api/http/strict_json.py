@@ -78,7 +78,7 @@ def parse(body: bytes) -> Any:
 
 
 def _refuse_unstorable(value: object) -> None:
-    """Escapes can write text that no UTF-8 column can hold; raw bytes cannot, so only escapes are looked at."""
+    """Escapes can write text that no UTF-8 column can hold; raw bytes cannot, so only they are looked at."""
     waiting: list[object] = [value]
     while waiting:
         item = waiting.pop()
