@@ -19,7 +19,8 @@ def _wiring() -> tuple[ApiClient, Settings]:
     return HttpApiClient(settings.api_url, token.get_secret_value() if token else None), settings
 
 
-def _navigate() -> None:
+def navigate() -> None:
+    """Show the menu and run the page that the address names."""
     api, settings = _wiring()
     listed = st.Page(
         partial(payments.show, api, refresh_s=settings.ui_refresh_s),
@@ -45,6 +46,3 @@ def _navigate() -> None:
     chosen = st.navigation({"": [start], "Payments": [listed, one, new], "Accounts": [balance]})
     header.look()
     chosen.run()
-
-
-_navigate()

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 def build_app(settings: Settings) -> App:
     """Put the guard and the security headers in front of the pages."""
     return App(
-        Path(__file__).with_name("app.py"),
+        Path(__file__).parent / "entry" / "script.py",
         middleware=[
             Middleware(SecurityHeaders, inline_script_hashes=tuple(_inline_script_hashes())),
             Middleware(HostGuard, allowed_hosts=settings.allowed_hosts),
@@ -62,6 +62,9 @@ def streamlit_options(settings: Settings) -> dict[str, object]:
     return {
         **dict(_dotted(packaged)),
         "server.port": settings.port,
+        # Named, so that Streamlit does not ask the network for an address of its own.
+        "browser.serverAddress": "localhost",
+        "browser.serverPort": settings.port,
         "server.address": settings.host,
         "server.allowedHosts": list(settings.allowed_hosts),
         "server.fileWatcherType": "auto" if settings.ui_reload else "none",

@@ -1,0 +1,204 @@
+"""The flows of an operator, in a real browser against the real API, worker and database."""
+
+import re
+import socket
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+from e2e.stack import Stack
+from playwright.sync_api import Browser, Page, expect
+
+
+def go(page: Page, path: str) -> None:
+    """Open an address and wait until the pages are connected and have run."""
+    page.goto(path)
+    page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]")
+    page.wait_for_selector("header.pay-header")
+    page.wait_for_selector("[data-test-script-state=notRunning]")
+
+
+def pay(stack: Stack, account: str, amount: str = "250.00", **more: str) -> str:
+    answer = httpx.post(
+        f"{stack.api_url}/payments",
+        json={"accountId": account, "amount": amount, **more},
+        headers={"Idempotency-Key": str(uuid4())},
+    )
+    answer.raise_for_status()
+    return str(answer.json()["id"])
+
+
+def payments_of(stack: Stack, account: str) -> list[dict[str, str]]:
+    return list(httpx.get(f"{stack.api_url}/payments", params={"accountId": account}).json())
+
+
+def fill(page: Page, account: str, amount: str) -> None:
+    form = page.get_by_test_id("stForm")
+    form.get_by_label("Account").fill(account)
+    form.get_by_label("Amount").fill(amount)
+    form.get_by_label("Amount").press("Tab")
+
+
+def test_created_then_reconciled_live(page: Page, stack: Stack) -> None:
+    go(page, "/create")
+    fill(page, "ACC-LIVE", "1,249.13")
+    page.get_by_role("button", name="Create payment").click()
+    expect(page.get_by_text("Payment created")).to_be_visible()
+    with page.context.expect_page() as opening:
+        page.get_by_role("link", name="Open payment").click()
+    one = opening.value
+    expect(one.locator(".pay-big")).to_have_text("1,249.13\N{NO-BREAK SPACE}USD")
+    expect(one.get_by_text("Discrepancy detected in amount")).to_be_visible()
+    expect(one.locator(".pay-head .pay-status")).to_have_text("completed")
+    expect(one.get_by_text("Debits equal credits")).to_be_visible()
+    expect(one.locator(".pay-t caption")).to_have_text(["ACC-LIVE", "settlement_clearing", "suspense"])
+
+
+def test_a_pending_payment_turns_final_by_itself(page: Page, stack: Stack) -> None:
+    stack.worker.stop()
+    payment_id = pay(stack, "ACC-WAIT")
+    go(page, f"/payment?id={payment_id}")
+    expect(page.locator(".pay-head .pay-status")).to_have_text("pending")
+    stack.worker.start()
+    stack.worker.await_ready()
+    expect(page.locator(".pay-head .pay-status")).to_have_text("completed")
+    expect(page.locator(".pay-fresh")).to_have_count(0)
+
+
+def test_a_double_click_makes_one_payment(page: Page, stack: Stack) -> None:
+    go(page, "/create")
+    fill(page, "ACC-DOUBLE", "10.00")
+    page.get_by_role("button", name="Create payment").click(click_count=3, delay=20)
+    expect(page.get_by_text("Payment created")).to_be_visible()
+    assert len(payments_of(stack, "ACC-DOUBLE")) == 1
+
+
+def test_filters_live_in_the_address_and_survive_a_reload(page: Page, stack: Stack) -> None:
+    pay(stack, "ACC-F1", description="blue umbrella")
+    refused = pay(stack, "ACC-F1", "-1.00", description="red umbrella")
+    go(page, "/payments")
+    page.get_by_label("Account").fill("ACC-F1")
+    page.get_by_label("Account").press("Enter")
+    expect(page).to_have_url(re.compile("account=ACC-F1"))
+    page.get_by_label("Search").fill("umbrella")
+    page.get_by_label("Search").press("Enter")
+    expect(page.locator(".pay-table tbody tr")).to_have_count(2)
+    go(page, f"{page.url}&status=failed")
+    expect(page.locator(".pay-table tbody tr")).to_have_count(1)
+    expect(page.locator(f'a[href="payment?id={refused}"]')).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("Account")).to_have_value("ACC-F1")
+    expect(page.get_by_label("Search")).to_have_value("umbrella")
+    expect(page.locator(".pay-table tbody tr")).to_have_count(1)
+
+
+def test_the_list_follows_until_it_is_paused(page: Page, stack: Stack) -> None:
+    rows = page.locator(".pay-table tbody tr")
+    pay(stack, "ACC-PAUSE")
+    go(page, "/payments?account=ACC-PAUSE")
+    expect(rows).to_have_count(1)
+    pay(stack, "ACC-PAUSE")
+    expect(rows).to_have_count(2)
+    page.get_by_text("Live", exact=True).click()
+    expect(page.get_by_text("Paused · read")).to_be_visible()
+    pay(stack, "ACC-PAUSE")
+    # Eleven seconds of nothing is what is to be seen here: the warning covers the calm word.
+    expect(page.locator(".pay-stale")).to_be_visible(timeout=13_000)
+    expect(rows).to_have_count(2)
+    page.get_by_text("Live", exact=True).click()
+    expect(rows).to_have_count(3)
+    expect(page.locator(".pay-stale")).to_be_hidden()
+
+
+def test_a_row_leads_to_its_own_page(page: Page, stack: Stack) -> None:
+    payment_id = pay(stack, "ACC-LINK", "77.00")
+    go(page, "/payments?account=ACC-LINK")
+    page.locator(f'a[href="payment?id={payment_id}"]').click()
+    expect(page).to_have_url(f"{stack.ui_url}/payment?id={payment_id}")
+    expect(page.locator(".pay-big")).to_have_text("77.00\N{NO-BREAK SPACE}USD")
+    page.locator('.pay-facts a[href^="account?"]').click()
+    expect(page.locator(".pay-big")).to_have_text("77.00\N{NO-BREAK SPACE}USD")
+    expect(page).to_have_url(re.compile("account\\?id=ACC-LINK"))
+
+
+def test_an_unknown_id_is_told_without_a_traceback(page: Page, stack: Stack) -> None:
+    go(page, "/payment?id=../../etc/passwd")
+    expect(page.get_by_text("not found", exact=False).first).to_be_visible()
+    expect(page.get_by_text("Traceback")).to_have_count(0)
+
+
+def test_the_api_away_and_back(page: Page, stack: Stack) -> None:
+    pay(stack, "ACC-AWAY")
+    go(page, "/payments?account=ACC-AWAY")
+    expect(page.locator(".pay-table tbody tr")).to_have_count(1)
+    stack.api.stop()
+    try:
+        expect(page.get_by_text("does not answer").or_(page.get_by_text("broke off")).first).to_be_visible()
+        expect(page.locator(".pay-table tbody tr")).to_have_count(1)
+    finally:
+        stack.api.start()
+        stack.api.await_ready()
+    expect(page.get_by_text("does not answer")).to_have_count(0)
+    pay(stack, "ACC-AWAY")
+    expect(page.locator(".pay-table tbody tr")).to_have_count(2)
+
+
+def test_a_foreign_host_is_refused(stack: Stack) -> None:
+    for host, status in (("evil.example", 403), (f"127.0.0.1:{stack.ui_port}", 200)):
+        answer = httpx.get(f"{stack.ui_url}/", headers={"Host": host})
+        assert answer.status_code == status
+        assert answer.headers["X-Frame-Options"] == "DENY"
+
+
+def test_a_foreign_host_opens_no_websocket(stack: Stack) -> None:
+    ours = f"127.0.0.1:{stack.ui_port}"
+    assert handshake(stack, ours, f"http://{ours}") == 101
+    assert handshake(stack, "evil.example", "http://evil.example") == 403
+    assert handshake(stack, ours, "http://evil.example") == 403
+
+
+def handshake(stack: Stack, host: str, origin: str) -> int:
+    lines = [
+        "GET /_stcore/stream HTTP/1.1",
+        f"Host: {host}",
+        f"Origin: {origin}",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ]
+    with socket.create_connection(("127.0.0.1", stack.ui_port), timeout=5) as raw:
+        raw.sendall("\r\n".join([*lines, "", ""]).encode())
+        return int(raw.recv(64).split()[1])
+
+
+def test_what_is_not_used_is_closed(stack: Stack) -> None:
+    assert httpx.get(f"{stack.ui_url}/_stcore/metrics").status_code == 404
+    assert httpx.put(f"{stack.ui_url}/_stcore/upload_file/a/b", content=b"x").status_code == 404
+
+
+def test_pictures_of_every_page(browser: Browser, stack: Stack, pictures: Path | None) -> None:
+    """Every page in light and dark; the files are kept only when UPDATE_SCREENSHOTS=1."""
+    accounts = ("ACC-1001", "ACC-1002", "MOMO-77", "ACC-2040")
+    amounts = (("250.00", "USD"), ("1249.13", "USD"), ("980000", "JPY"), ("-12.00", "GHS"))
+    ids = [
+        pay(stack, a, n, currency=c, description="Harbour Light, invoice")
+        for a, (n, c) in zip(accounts, amounts, strict=True)
+    ]
+    paths = {
+        "payments": "/payments?q=Harbour",
+        "payment": f"/payment?id={ids[1]}",
+        "create": "/create",
+        "account": "/account?id=ACC-1001",
+    }
+    for scheme in ("light", "dark"):
+        with browser.new_context(
+            base_url=stack.ui_url, color_scheme=scheme, viewport={"width": 1200, "height": 760}
+        ) as context:
+            tab = context.new_page()
+            for name, path in paths.items():
+                go(tab, path)
+                if name == "payment":
+                    expect(tab.get_by_text("Debits equal credits")).to_be_visible()
+                picture = tab.screenshot(path=pictures / f"{name}-{scheme}.png" if pictures else None)
+                assert len(picture) < 200_000
