@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from payments_schema import ids
 from payments_schema.cards import books
 from payments_schema.database.pool import unit_of_work
-from payments_schema.errors import PaymentNotFound
+from payments_schema.errors import NotFound, PaymentNotFound
 from payments_schema.wire.cards import (
     AuthorizeCard,
     CaptureCard,
@@ -111,6 +111,7 @@ async def refund(wish: Wished, payment_id: str, body: RefundCard | None = None) 
 
 
 @router.get("/payments", response_model=PaymentList, openapi_extra=roles(READERS))
+@router.get("/payments/", response_model=PaymentList, openapi_extra=roles(READERS), include_in_schema=False)
 async def show_list(conn: UnitOfWork, caller: Caller, wanted: Annotated[ListFilter, Query()]) -> Response:
     """List payments of all kinds, newest first."""
     return Response(await list_payments(conn, wanted, _owner(caller)), media_type=_JSON)
@@ -144,4 +145,6 @@ async def _look(
 @router.get("/accounts/{account_id:path}/balance", openapi_extra=roles(STAFF))
 async def show_balance(conn: UnitOfWork, account_id: str) -> LedgerAccountBalance:
     """Show the balances behind an id: a ledger account, one of the chart, or a customer's accounts."""
+    if not account_id.isprintable():
+        raise NotFound("There is no such account")
     return await books.balance_of(conn, account_id)

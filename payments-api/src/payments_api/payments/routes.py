@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from payments_schema import ids
@@ -125,10 +126,7 @@ async def show_payment(conn: UnitOfWork, caller: Caller, payment_id: str) -> Pay
 
 
 @router.get("/api/v1/payments/{payment_id:uuid}/ledger", openapi_extra=roles(READERS))
-async def show_payment_ledger(conn: UnitOfWork, caller: Caller, payment_id: str) -> list[LedgerTransaction]:
+async def show_payment_ledger(conn: UnitOfWork, caller: Caller, payment_id: UUID) -> list[LedgerTransaction]:
     """Show what a payment has posted, oldest first with its entries; nothing posted is an empty array."""
-    found = ids.parse_uuid(payment_id)
-    if found is None:
-        raise PaymentNotFound
-    await store.get(conn, found, client=caller.client if caller.sees_only_own else None)
-    return await ledger.transactions(conn, str(found))
+    await store.get(conn, payment_id, client=caller.client if caller.sees_only_own else None)
+    return await ledger.transactions(conn, str(payment_id))
