@@ -149,7 +149,8 @@ BEGIN
             'id', p_ids[f], 'account_id', p_account_ids[f], 'amount_minor', p_amounts[f],
             'currency', p_currencies[f], 'description', p_descriptions[f], 'status', 'pending')
         FROM unnest(fresh) AS f;
-        PERFORM core.enqueue(message, 'reconciliation', 'reconcile', jsonb_build_array(to_jsonb(jobs)));
+        PERFORM core.enqueue(
+            message, 'reconciliation', 'reconcile', jsonb_build_array(to_jsonb(jobs)), p_options => p_options);
     END IF;
     IF claimed = size THEN
         RETURN QUERY SELECT f, 'created', p_ids[f], now(), NULL::text[] FROM unnest(fresh) AS f;

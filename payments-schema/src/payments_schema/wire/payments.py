@@ -79,9 +79,9 @@ class CreateBatchItem(CreatePayment):
 
 
 class BatchRequest(CamelModel):
-    """Up to 1,000 payments. Items are read one by one, so that a bad one fails alone."""
+    """Up to 1,000 payments. Each item is read by itself (`CreateBatchItem`), so that a bad one fails alone."""
 
-    payments: list[dict[str, Any]] = Field(min_length=1, max_length=1000)
+    payments: list[Any] = Field(min_length=1, max_length=1000)
 
 
 class PaymentRow(WireModel):

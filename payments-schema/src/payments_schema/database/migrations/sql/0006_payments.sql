@@ -45,7 +45,8 @@ BEGIN
             'id', p_ids[f], 'account_id', p_account_ids[f], 'amount_minor', p_amounts[f],
             'currency', p_currencies[f], 'description', p_descriptions[f], 'status', 'pending')
         FROM unnest(fresh) AS f;
-        PERFORM core.enqueue(message, 'reconciliation', 'reconcile', jsonb_build_array(to_jsonb(jobs)));
+        PERFORM core.enqueue(
+            message, 'reconciliation', 'reconcile', jsonb_build_array(to_jsonb(jobs)), p_options => p_options);
     END IF;
     IF claimed = size THEN
         RETURN QUERY SELECT f, 'created', p_ids[f], now(), NULL::text[] FROM unnest(fresh) AS f;
@@ -60,11 +61,13 @@ BEGIN
         WITH ORDINALITY AS i (key, account_id, amount, currency, description, n)
     JOIN core.idempotency_key AS k ON k.client = p_client AND k.key = i.key
     LEFT JOIN core.payment AS p ON p.id = CASE WHEN k.route = p_route THEN k.resource_id::uuid END
+    LEFT JOIN core.currency AS theirs ON theirs.code = p.currency
+    LEFT JOIN core.currency AS ours ON ours.code = i.currency
     CROSS JOIN LATERAL (
         SELECT nullif(array_remove(ARRAY[
             CASE WHEN k.route <> p_route THEN 'route' END,
             CASE WHEN p.account_id <> i.account_id THEN 'accountId' END,
-            CASE WHEN p.amount_minor <> i.amount OR p.currency <> i.currency THEN 'amount' END,
+            CASE WHEN p.amount_minor * theirs.unit <> i.amount * ours.unit THEN 'amount' END,
             CASE WHEN p.currency <> i.currency THEN 'currency' END,
             CASE WHEN p.description IS DISTINCT FROM i.description AND p.id IS NOT NULL THEN 'description' END
         ], NULL), '{}') AS names
