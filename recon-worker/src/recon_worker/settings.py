@@ -28,21 +28,43 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
-    database_url: str = ""
-    broker_url: str = ""
-    host: str = "127.0.0.1"
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    worker_threads: int = Field(default=32, ge=1, le=256)
-    worker_health_port: Port | None = None
-    worker_drain_s: float = Field(default=8.0, gt=0, le=600)
-    queue_heartbeat_s: float = Field(default=2.0, ge=0.05, le=60)
-    queue_lease_s: float = Field(default=10.0, ge=0.1, le=600)
-    queue_max_crashes: int = Field(default=5, ge=1, le=100)
-    recon_batch_size: int = Field(default=200, ge=1, le=1000)
-    recon_max_retries: int = Field(default=8, ge=0, le=100)
-    recon_min_backoff_ms: int = Field(default=500, ge=1, le=3_600_000)
-    recon_sweep_s: float = Field(default=30.0, ge=0.5, le=86_400)
-    card_expiry_s: float = Field(default=10.0, ge=0.5, le=86_400)
+    database_url: str = Field(default="", description="Postgres, direct (LISTEN); default: PGHOST and so on.")
+    broker_url: str = Field(default="", description="amqp://… works from RabbitMQ; default: the database.")
+    host: str = Field(default="127.0.0.1", description="Listen address of the health server.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="DEBUG, INFO, WARNING or ERROR."
+    )
+    worker_threads: int = Field(
+        default=32, ge=1, le=256, description="Messages at once; their jobs share commits."
+    )
+    worker_health_port: Port | None = Field(
+        default=None, description="Serves GET /health and /metrics; default: no server."
+    )
+    worker_drain_s: float = Field(
+        default=8.0, gt=0, le=600, description="How long running actors may go on after SIGTERM."
+    )
+    queue_heartbeat_s: float = Field(
+        default=2.0, ge=0.05, le=60, description="How often a worker says that it lives."
+    )
+    queue_lease_s: float = Field(
+        default=10.0, ge=0.1, le=600, description="A worker silent for so long loses its messages to others."
+    )
+    queue_max_crashes: int = Field(
+        default=5, ge=1, le=100, description="Workers a message may cost before it is a dead letter."
+    )
+    recon_batch_size: int = Field(default=200, ge=1, le=1000, description="Most jobs in one commit.")
+    recon_max_retries: int = Field(
+        default=8, ge=0, le=100, description="Failed attempts before a job is given up, less one."
+    )
+    recon_min_backoff_ms: int = Field(
+        default=500, ge=1, le=3_600_000, description="First pause between attempts; it doubles, with jitter."
+    )
+    recon_sweep_s: float = Field(
+        default=30.0, ge=0.5, le=86_400, description="How often jobs without a message are looked for."
+    )
+    card_expiry_s: float = Field(
+        default=10.0, ge=0.5, le=86_400, description="How often overdue card holds are released."
+    )
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -70,7 +70,7 @@ def test_a_restart_of_an_idle_worker_costs_less_than_a_second(
     assert begun[-1] - back_at < 2.0
 
 
-@pytest.mark.parametrize("mode", ["fast", "immediate"])
+@pytest.mark.parametrize("mode", [pytest.param("fast", marks=pytest.mark.long), "immediate"])
 def test_a_restart_under_load_loses_and_doubles_nothing(
     broker: PostgresBroker, postgres: PrivatePostgres, mode: str
 ) -> None:
