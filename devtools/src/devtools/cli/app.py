@@ -65,6 +65,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     from devtools import console
+    from devtools.cli import quick
     from devtools.errors import FAILED, DevtoolsError
 
     name = arguments[0] if arguments else "--help"
@@ -78,6 +79,9 @@ def _run(arguments: list[str]) -> int:
     try:
         if entry is None:
             return _unknown(name)
+        found = quick.read(arguments)
+        if found is not None:
+            return _call(*found)
         return _invoke(load(name), name, arguments[1:])
     except DevtoolsError as fault:
         console.error(fault.message, fault.hint)
@@ -101,6 +105,15 @@ def _become(words: list[str]) -> None:
             os.execvp(words[0], words)  # noqa: S606 (to become the command is what is asked)
 
 
+def _call(target: str, values: dict[str, object]) -> int:
+    """Run a command whose line the quick door has read."""
+    import importlib
+
+    module_name, _, attribute = target.partition(":")
+    status = getattr(importlib.import_module(module_name), attribute)(**values)
+    return status if isinstance(status, int) else 0
+
+
 def load(name: str) -> Callable[..., object]:
     """The click command registered under `name`, its module imported now."""
     import importlib
@@ -110,7 +123,10 @@ def load(name: str) -> Callable[..., object]:
     from typer.main import get_command
 
     module_name, _, attribute = COMMANDS[name].target.partition(":")
-    target = getattr(importlib.import_module(module_name), attribute)
+    module = importlib.import_module(module_name)
+    # Commands with a quick door import typer for type checkers only; their annotations need it now.
+    vars(module).setdefault("typer", typer)
+    target = getattr(module, attribute)
     if isinstance(target, typer.Typer):
         return get_command(target)
     settings = getattr(target, "context_settings", None)

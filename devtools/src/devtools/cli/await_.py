@@ -9,15 +9,16 @@ import os
 import socket
 import subprocess
 import time
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from devtools import console
 from devtools.errors import DevtoolsError, WrongUse
 from devtools.manifest.shape import did_you_mean, seconds
 from devtools.plan import Definition, Plan, Probe
 from devtools.session import Session, open_session
+
+if TYPE_CHECKING:
+    import typer
 
 DEFAULT_TIMEOUT = "120s"
 POLL_S = 0.2

@@ -6,9 +6,7 @@ It must say "stopped" only when the processes are gone.
 from __future__ import annotations
 
 import time
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from devtools import console
 from devtools.cli.interrupt import Interrupts
@@ -17,6 +15,9 @@ from devtools.errors import FAILED, INTERRUPTED, DevtoolsError
 from devtools.session import Session, has_leftovers, launched, open_session
 from devtools.supervisor import launch
 from devtools.workspace import Workspace
+
+if TYPE_CHECKING:
+    import typer
 
 GONE_DEADLINE_S = 5.0
 

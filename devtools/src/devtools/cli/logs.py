@@ -8,15 +8,16 @@ from __future__ import annotations
 import json
 import re
 import time
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from devtools import console, logview
 from devtools.cli.shapes import moment
 from devtools.errors import INTERRUPTED, WrongUse
 from devtools.manifest.shape import did_you_mean, seconds
 from devtools.session import Session, open_session
+
+if TYPE_CHECKING:
+    import typer
 
 DEFAULT_LINES = 200
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue")

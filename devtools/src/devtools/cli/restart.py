@@ -5,15 +5,16 @@ It must not touch services that were not asked for.
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from devtools import console
 from devtools.cli.progress import Progress
 from devtools.cli.settle import settle
 from devtools.errors import WrongUse
 from devtools.session import need_supervisor, open_session
+
+if TYPE_CHECKING:
+    import typer
 
 
 def command(names: Annotated[list[str] | None, typer.Argument(metavar="[SERVICE]...")] = None) -> int:

@@ -6,13 +6,14 @@ It must answer at once, also where nothing runs.
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Annotated, Any
 
 from devtools import console
 from devtools.cli.shapes import age, idle_status, status_shape
 from devtools.session import has_leftovers, open_session
+
+if TYPE_CHECKING:
+    import typer
 
 _STYLES = {
     "running": "green",

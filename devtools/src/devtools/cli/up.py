@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import signal
 import time
-from typing import Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Annotated, Any
 
 from devtools import console
 from devtools.cli.interrupt import Interrupts
@@ -20,6 +18,9 @@ from devtools.manifest.shape import did_you_mean
 from devtools.plan import Plan
 from devtools.session import TRIGGERS, Session, launched, only_one, open_session
 from devtools.supervisor import launch
+
+if TYPE_CHECKING:
+    import typer
 
 INTERRUPTED_GRACE_S = 8.0
 
@@ -61,6 +62,8 @@ class _Up:
         self.launched: launch.Launched | None = None
         self.is_served = False
         self.begun: list[str] = []
+        self.urls: dict[str, str] = {}
+        self.database_url: str | None = None
 
     def bring(self, only: str) -> None:
         """Raises DevtoolsError where something that was to run does not."""
@@ -73,6 +76,7 @@ class _Up:
                 console.warn(note)
             plan = self.session.plan(choice.ports)
             roots = _roots(plan, only)
+            self.urls, self.database_url = plan.urls, plan.database_url
         except DevtoolsError:
             self._withdraw()
             raise
@@ -181,18 +185,17 @@ def _validate(up: _Up, as_json: bool) -> int:
 
 
 def _tell(session: Session, up: _Up, as_json: bool, took_s: float) -> None:
-    status = session.status() or {}
     if as_json:
-        console.out_json(status_shape(status))
+        console.out_json(status_shape(session.status() or {}))
         return
     if not up.begun:
         console.say("everything is already running")
     else:
         console.say(f"up in {took_s:.1f} s", "bold")
-    for name, url in (status.get("urls") or {}).items():
+    for name, url in up.urls.items():
         console.out(f"{name}  {url}")
-    if status.get("database_url"):
-        console.out(f"database  {status['database_url']}")
+    if up.database_url:
+        console.out(f"database  {up.database_url}")
 
 
 def _await_gone(session: Session, started: launch.Launched | None) -> None:

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from devtools.supervisor import probes, run
+from devtools.supervisor.probe_shell import ProbeShell
 
 if TYPE_CHECKING:
     from devtools.plan import Definition, Probe
@@ -207,14 +208,23 @@ async def _ask_until_ready(engine: Engine, node: Node, current: Run, probe: Prob
         finally:
             notifications.close()
         return
-    place = _place(engine, node)
+    shell = _shell(engine, node, probe)
+    try:
+        await _poll(engine, node, current, probe, shell)
+    finally:
+        if shell is not None:
+            shell.close()
+
+
+async def _poll(engine: Engine, node: Node, current: Run, probe: Probe, shell: ProbeShell | None) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
+    ports = _ports_of(node.definition, probe)
     while True:
         asked = loop.time()
-        answer = await probes.ask(probe, place)
+        answer = await probes.ask(probe, shell)
         if answer.ok:
-            ours = probes.is_ours(_ports_of(node.definition, probe), current.members())
+            ours = probes.is_ours(ports, current.members()) if ports else answer
             if ours.ok:
                 node.probe = answer.detail
                 return
@@ -247,21 +257,25 @@ async def _until_logged(engine: Engine, node: Node, current: Run, pattern: re.Pa
 
 async def _watch_live(engine: Engine, node: Node, current: Run, probe: Probe) -> int | None:
     """Ask every 10 s (or as the probe says) whether it still lives; three failures in a row end the run."""
-    place = _place(engine, node)
+    shell = _shell(engine, node, probe)
     failures = 0
-    while True:
-        pause = probe.interval_s or LIVE_INTERVAL_S
-        await asyncio.wait([current.exited], timeout=pause)
-        if current.exited.done():
-            return current.exited.result()
-        answer = await probes.ask(probe, place)
-        failures = 0 if answer.ok else failures + 1
-        if not answer.ok:
-            engine.change(node, reason=f"liveness: {answer.detail}")
-        elif node.reason.startswith("liveness: "):
-            engine.change(node, reason="")
-        if failures >= LIVE_FAILURES:
-            raise Ended(f"liveness failed {failures} times: {answer.detail}", failed=True)
+    try:
+        while True:
+            pause = probe.interval_s or LIVE_INTERVAL_S
+            await asyncio.wait([current.exited], timeout=pause)
+            if current.exited.done():
+                return current.exited.result()
+            answer = await probes.ask(probe, shell)
+            failures = 0 if answer.ok else failures + 1
+            if not answer.ok:
+                engine.change(node, reason=f"liveness: {answer.detail}")
+            elif node.reason.startswith("liveness: "):
+                engine.change(node, reason="")
+            if failures >= LIVE_FAILURES:
+                raise Ended(f"liveness failed {failures} times: {answer.detail}", failed=True)
+    finally:
+        if shell is not None:
+            shell.close()
 
 
 async def _clean_up(engine: Engine, node: Node, outcome: Ended) -> None:
@@ -303,14 +317,17 @@ async def _restarts(engine: Engine, node: Node, outcome: Ended, attempts: int) -
     return True
 
 
-def _place(engine: Engine, node: Node) -> probes.Place:
+def _shell(engine: Engine, node: Node, probe: Probe) -> ProbeShell | None:
+    if probe.kind != "exec":
+        return None
     assert engine.plan is not None
-    return probes.Place(
+    return ProbeShell(
         engine.reaper,
-        engine.plan.root,
-        {**engine.plan.environment, **node.definition.env},
-        engine.mark(node, "probe"),
-        engine.state_dir / "run" / f"{node.id}.probe",
+        probe.command,
+        cwd=engine.plan.root,
+        environment={**engine.plan.environment, **node.definition.env},
+        mark=engine.mark(node, "probe"),
+        output=engine.state_dir / "run" / f"{node.id}.probe",
     )
 
 

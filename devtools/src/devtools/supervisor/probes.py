@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
-import signal
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from devtools.supervisor import listeners, run
+from devtools.supervisor import listeners
 
 if TYPE_CHECKING:
-    from devtools.plan import Probe
-    from devtools.supervisor.reaper import Reaper
+    from pathlib import Path
 
-FIRST_INTERVAL_S = 0.05
+    from devtools.plan import Probe
+    from devtools.supervisor.probe_shell import ProbeShell
+
+FIRST_INTERVAL_S = 0.02
 LAST_INTERVAL_S = 1.0
 # A share of the time waited so far: what is ready soon is seen soon, what takes long is asked seldom.
-INTERVAL_SHARE = 0.05
-OUTPUT_SHOWN = 2000
+INTERVAL_SHARE = 0.03
+BUSY_SHARE = (
+    2.0  # after a question that took long, rest for as long and again: probes must not slow the start
+)
 
 
 class Answer(NamedTuple):
@@ -38,11 +39,11 @@ def interval(probe: Probe, waited_s: float, took_s: float) -> float:
     """How long to wait before the next question: adaptive, unless the probe names an interval."""
     if probe.interval_s is not None:
         return probe.interval_s
-    first = FIRST_INTERVAL_S if probe.kind == "exec" else FIRST_INTERVAL_S / 2
-    return max(min(LAST_INTERVAL_S, max(first, waited_s * INTERVAL_SHARE)), min(took_s, LAST_INTERVAL_S))
+    adaptive = min(LAST_INTERVAL_S, max(FIRST_INTERVAL_S, waited_s * INTERVAL_SHARE))
+    return max(adaptive, min(took_s * BUSY_SHARE, LAST_INTERVAL_S))
 
 
-async def ask(probe: Probe, place: Place) -> Answer:
+async def ask(probe: Probe, shell: ProbeShell | None) -> Answer:
     """One question, bounded by the probe's timeout."""
     try:
         async with asyncio.timeout(probe.timeout_s):
@@ -51,22 +52,13 @@ async def ask(probe: Probe, place: Place) -> Answer:
             elif probe.kind == "tcp":
                 answer = await _tcp(probe)
             else:
-                answer = await _exec(probe, place)
+                assert shell is not None
+                answer = await _exec(probe, shell)
     except TimeoutError:
         return Answer(False, f"no answer within {probe.timeout_s:g} s")
     except OSError as fault:
         return Answer(False, fault.strerror or str(fault))
     return answer
-
-
-class Place(NamedTuple):
-    """Where an exec probe runs."""
-
-    reaper: Reaper
-    cwd: str
-    environment: dict[str, str]
-    mark: str
-    output: Path
 
 
 def is_ours(ports: tuple[int, ...], pids: set[int]) -> Answer:
@@ -158,24 +150,7 @@ async def _http(probe: Probe) -> Answer:
     return Answer(good, f"GET {probe.path} on port {probe.port} answered {status}")
 
 
-async def _exec(probe: Probe, place: Place) -> Answer:
-    output = os.open(place.output, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-    try:
-        asking = run.start(
-            place.reaper,
-            probe.command,
-            cwd=place.cwd,
-            environment=place.environment,
-            mark=place.mark,
-            output=output,
-        )
-        try:
-            code = await asyncio.shield(asking.exited)
-        finally:
-            if not asking.exited.done():  # a probe that hangs, or a service that is stopped meanwhile
-                run.signal_group(asking, signal.SIGKILL)
-        said = os.pread(output, OUTPUT_SHOWN, 0).decode(errors="replace").strip()
-    finally:
-        os.close(output)
+async def _exec(probe: Probe, shell: ProbeShell) -> Answer:
+    code, said = await shell.ask()
     first = probe.command.strip().splitlines()[0][:80]
     return Answer(code == 0, f"`{first}` exited {code}" + (f": {said}" if said else ""))

@@ -33,15 +33,16 @@ class Reaper:
         cwd: str,
         environment: dict[str, str],
         output: int,
+        stdin: int = subprocess.DEVNULL,
     ) -> tuple[int, asyncio.Future[int]]:
         """Start a command in a session of its own; the future brings its exit code (negative: a signal)."""
         child = subprocess.Popen(
             arguments,
             cwd=cwd,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=output,
-            stderr=output,
+            stderr=subprocess.DEVNULL if stdin != subprocess.DEVNULL else output,
             start_new_session=True,
         )
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()

@@ -1,0 +1,63 @@
+"""The graphs that `up` is measured with: services that need a while, are then ready, and depend on each other.
+
+It must not start or measure anything.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+
+class Graph(NamedTuple):
+    """Services by name with what they depend on; each is ready `seconds` after its start."""
+
+    name: str
+    edges: dict[str, list[str]]
+    seconds: float
+
+
+def chain(length: int = 8, seconds: float = 0.5) -> Graph:
+    """Each service waits for the one before."""
+    return Graph("chain", {f"s{i}": [f"s{i - 1}"] if i else [] for i in range(length)}, seconds)
+
+
+def rhombus(width: int = 6, seconds: float = 0.7) -> Graph:
+    """One, then `width`, then one, then `width`, then one."""
+    edges: dict[str, list[str]] = {"top": []}
+    first = [f"a{i}" for i in range(width)]
+    second = [f"b{i}" for i in range(width)]
+    edges |= {name: ["top"] for name in first}
+    edges["waist"] = first
+    edges |= {name: ["waist"] for name in second}
+    edges["bottom"] = second
+    return Graph("rhombus", edges, seconds)
+
+
+def wide(count: int = 40, seconds: float = 3.0) -> Graph:
+    """All at once."""
+    return Graph("wide", {f"s{i}": [] for i in range(count)}, seconds)
+
+
+def command(graph: Graph, name: str) -> str:
+    """What starts one service."""
+    return f"sleep {graph.seconds}; : > {name}.ok; exec sleep 3600"
+
+
+def automations(graph: Graph) -> str:
+    """The graph as automations.yaml (JSON is YAML)."""
+    services = {
+        name: {
+            "name": name,
+            "triggeredBy": ["postEnvironmentStart"],
+            "commands": {"start": command(graph, name), "ready": f"test -e {name}.ok"},
+        }
+        for name in graph.edges
+    }
+    return json.dumps({"services": services})
+
+
+def overlay(graph: Graph) -> str:
+    """The graph's edges as workspace.yaml."""
+    services = {name: {"dependsOn": dict.fromkeys(needs, "ready")} for name, needs in graph.edges.items()}
+    return json.dumps({"workspace": graph.name, "services": services})
