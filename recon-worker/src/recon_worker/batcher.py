@@ -84,6 +84,7 @@ class Batcher(Generic[Item]):
             for request, _ in batch:
                 request.done.cancel()
             raise
+        # An edge: whatever it was, each waiting actor must hear of it, or would wait for ever.
         except Exception as error:
             failures = dict.fromkeys(items, error)
         for request, took in batch:

@@ -98,6 +98,7 @@ class Reconciler:
             return await self._with_patience(job_ids)
         except psycopg.OperationalError:
             raise
+        # An edge: one job's fault, of whatever kind, must not become the fault of all in its batch.
         except Exception as error:
             if len(job_ids) == 1:
                 return {job_ids[0]: error}
