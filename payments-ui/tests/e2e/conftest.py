@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from e2e.stack import Stack
 from payments_schema import testing
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 # What a browser as root in a closed network needs, and nothing that calls home.
 FLAGS = [
@@ -30,6 +30,7 @@ def browser() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip(HOW)
+    expect.set_options(timeout=15_000)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield opened

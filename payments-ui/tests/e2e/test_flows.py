@@ -82,6 +82,7 @@ def test_filters_live_in_the_address_and_survive_a_reload(page: Page, stack: Sta
     expect(page).to_have_url(re.compile("account=ACC-F1"))
     page.get_by_label("Search").fill("umbrella")
     page.get_by_label("Search").press("Enter")
+    expect(page).to_have_url(re.compile("q=umbrella"))
     expect(page.locator(".pay-table tbody tr")).to_have_count(2)
     go(page, f"{page.url}&status=failed")
     expect(page.locator(".pay-table tbody tr")).to_have_count(1)
