@@ -140,7 +140,7 @@ def make_venv(workspace: Workspace) -> None:
 
 
 def was_finished_here(workspace: Workspace) -> bool:
-    """True when the last install ended well in this very folder: scripts name their interpreter by its path."""
+    """True when the last install ended well in this very folder: scripts hold the path of their Python."""
     if workspace.unfinished.exists() or not workspace.stamp.is_file():
         return False
     return workspace.stamp.read_bytes().startswith(f"{workspace.root}\n".encode())
