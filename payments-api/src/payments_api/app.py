@@ -84,14 +84,14 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
         """Open the pools without waiting for Postgres: liveness and 503 must work without it."""
         timeout_s = settings.database_timeout_s
         pool = make_pool(
-            settings.conninfo,
+            settings.bounded_conninfo,
             min_size=2,
             max_size=settings.database_pool_size,
             name="payments-api",
             timeout_s=timeout_s,
         )
         lanes = make_pool(
-            settings.conninfo,
+            settings.bounded_conninfo,
             min_size=settings.batch_lanes,
             max_size=settings.batch_lanes + 1,
             name="payments-api batches",

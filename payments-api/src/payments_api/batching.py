@@ -30,10 +30,11 @@ class _Waiting(Generic[Item, Outcome]):
     answer: asyncio.Future[Outcome | Exception]
 
 
-async def _prepare(conn: Connection) -> None:
+async def _prepare(conn: Connection, timeout_s: float) -> None:
     """One statement is one commit, and no lock is waited for long."""
     await conn.set_autocommit(True)
     await conn.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LONGEST_LOCK_WAIT_MS}ms"])
+    await conn.execute("SELECT set_config('statement_timeout', %s, false)", [f"{round(timeout_s * 1000)}ms"])
 
 
 class MicroBatcher(Generic[Item, Outcome]):
@@ -144,7 +145,7 @@ class MicroBatcher(Generic[Item, Outcome]):
 
     async def _connect(self) -> Connection:
         conn = await self._pool.getconn(self._timeout_s * 0.9)
-        await _prepare(conn)
+        await _prepare(conn, self._timeout_s)
         return conn
 
     async def _flush_or_isolate(self, conn: Connection, batch: list[_Waiting[Item, Outcome]]) -> None:

@@ -10,6 +10,7 @@ import os
 from enum import StrEnum
 from typing import Annotated, Self
 
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import (
     BeforeValidator,
     Field,
@@ -22,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SHORTEST_SECRET_BYTES = 32
+LONGEST_STATEMENT_MS = 30_000
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -100,7 +102,7 @@ class Settings(BaseSettings):
     )
     allowed_hosts: str = Field(
         "",
-        description="Names taken in Host, with commas, * for any; default: loopback names where open, else *.",
+        description="Names taken in Host, with commas, * for any; default: loopback where open, else *.",
     )
     tracing_enabled: bool = Field(False, description="Make OpenTelemetry spans for requests.")
     docs_enabled: bool | None = Field(None, description="Serve /docs and friends; default: only with open.")
@@ -139,6 +141,14 @@ class Settings(BaseSettings):
         return "" if os.environ.get("PGHOST") else "postgresql://payments_app@127.0.0.1:5432/payments"
 
     @property
+    def bounded_conninfo(self) -> str:
+        """`conninfo` with limits: no lock, statement or dead line keeps a request for long."""
+        given = conninfo_to_dict(self.conninfo).get("options") or os.environ.get("PGOPTIONS") or ""
+        wait_ms = int(self.database_timeout_s * 1000)
+        limits = f"-c lock_timeout={wait_ms} -c statement_timeout={LONGEST_STATEMENT_MS}"
+        return make_conninfo(self.conninfo, options=f"{given} {limits}".strip(), tcp_user_timeout=2 * wait_ms)
+
+    @property
     def requests_per_s(self) -> float:
         """The rate limit in force, 0 for none."""
         if self.rate_limit_per_s is not None:
@@ -147,7 +157,7 @@ class Settings(BaseSettings):
 
     @property
     def hosts(self) -> frozenset[str]:
-        """Names taken in a Host header, empty for any: a page of a rebound name must not reach an open API."""
+        """Names taken in a Host header, empty for any: a rebound name must not reach an open API."""
         named = frozenset(host.strip().lower() for host in self.allowed_hosts.split(",") if host.strip())
         if named:
             return frozenset() if "*" in named else named

@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
+from payments_schema.wire.payments import CreateBatchItem
 from payments_schema.wire.problems import Problem as ProblemModel
 from starlette.exceptions import HTTPException
 
@@ -152,6 +153,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
     problem = ProblemModel.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs", {}))
     schemas["Problem"] = problem
+    # Items are read one by one, so FastAPI has not met their model.
+    schemas["CreateBatchItem"] = CreateBatchItem.model_json_schema()
+    item = {"$ref": "#/components/schemas/CreateBatchItem"}
+    schemas["BatchRequest"]["properties"]["payments"]["items"] = item
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

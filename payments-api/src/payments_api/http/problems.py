@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from payments_schema.errors import PaymentsError
+from payments_schema.errors import Overloaded, PaymentsError
 from psycopg import errors as postgres
 from psycopg_pool import PoolTimeout, TooManyRequests
 from starlette.exceptions import HTTPException
@@ -29,8 +29,17 @@ DATABASE_AWAY: tuple[type[Exception], ...] = (
     TooManyRequests,
     postgres.OperationalError,
     postgres.InterfaceError,
+    postgres.ReadOnlySqlTransaction,
     TimeoutError,
     ConnectionError,
+)
+# A database that was not migrated yet, or by an older version: also something that time or an operator mends.
+NOT_MIGRATED: tuple[type[Exception], ...] = (
+    postgres.UndefinedTable,
+    postgres.UndefinedFunction,
+    postgres.UndefinedColumn,
+    postgres.InvalidSchemaName,
+    postgres.InsufficientPrivilege,
 )
 
 
@@ -168,6 +177,11 @@ async def _on_database_away(_request: Request, error: Exception) -> Response:
     return answer(503, "unavailable", "The database is not reachable right now.", None, {"Retry-After": "1"})
 
 
+async def _on_not_migrated(_request: Request, error: Exception) -> Response:
+    log.error("database not migrated", **describe_exception(error))
+    return _render(*of_error(Overloaded("The database has not the schema of this version.")))
+
+
 async def _on_surprise(_request: Request, error: Exception) -> Response:
     log.error("unexpected error", **describe_exception(error))
     return answer(500, "internal_error", "Something went wrong on our side.")
@@ -180,4 +194,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_malformed)
     for away in DATABASE_AWAY:
         app.add_exception_handler(away, _on_database_away)
+    for missing in NOT_MIGRATED:
+        app.add_exception_handler(missing, _on_not_migrated)
     app.add_exception_handler(Exception, _on_surprise)
