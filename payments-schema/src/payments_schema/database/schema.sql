@@ -165,11 +165,13 @@ BEGIN
         WITH ORDINALITY AS i (key, account_id, amount, currency, description, n)
     JOIN core.idempotency_key AS k ON k.client = p_client AND k.key = i.key
     LEFT JOIN core.payment AS p ON p.id = CASE WHEN k.route = p_route THEN k.resource_id::uuid END
+    LEFT JOIN core.currency AS theirs ON theirs.code = p.currency
+    LEFT JOIN core.currency AS ours ON ours.code = i.currency
     CROSS JOIN LATERAL (
         SELECT nullif(array_remove(ARRAY[
             CASE WHEN k.route <> p_route THEN 'route' END,
             CASE WHEN p.account_id <> i.account_id THEN 'accountId' END,
-            CASE WHEN p.amount_minor <> i.amount OR p.currency <> i.currency THEN 'amount' END,
+            CASE WHEN p.amount_minor * theirs.unit <> i.amount * ours.unit THEN 'amount' END,
             CASE WHEN p.currency <> i.currency THEN 'currency' END,
             CASE WHEN p.description IS DISTINCT FROM i.description AND p.id IS NOT NULL THEN 'description' END
         ], NULL), '{}') AS names
@@ -201,6 +203,17 @@ CREATE FUNCTION core.idempotency_lock_id(p_client text, p_key text) RETURNS bigi
     RETURN hashtextextended(((p_client || ''::text) || p_key), (7)::bigint);
 
 ALTER FUNCTION core.idempotency_lock_id(p_client text, p_key text) OWNER TO payments_migrator;
+
+CREATE FUNCTION core.refuse_to_rewrite_history() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog'
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never changed', tg_table_name USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+ALTER FUNCTION core.refuse_to_rewrite_history() OWNER TO payments_migrator;
 
 CREATE FUNCTION ledger.account_ids(p_owner_kinds text[], p_codes text[], p_currencies text[]) RETURNS bigint[]
     LANGUAGE plpgsql SECURITY DEFINER
@@ -802,33 +815,17 @@ $$;
 
 ALTER FUNCTION ledger.seal_settled(p_block integer, p_limit integer) OWNER TO payments_migrator;
 
-CREATE TABLE ledger.balance (
-    account_id bigint NOT NULL,
-    version bigint DEFAULT 0 NOT NULL,
-    sign smallint NOT NULL,
-    posted_dr numeric(38,0) DEFAULT 0 NOT NULL,
-    posted_cr numeric(38,0) DEFAULT 0 NOT NULL,
-    pending_dr numeric(38,0) DEFAULT 0 NOT NULL,
-    pending_cr numeric(38,0) DEFAULT 0 NOT NULL,
-    min_balance bigint,
-    CONSTRAINT balance_pending_cr_check CHECK ((pending_cr >= (0)::numeric)),
-    CONSTRAINT balance_pending_dr_check CHECK ((pending_dr >= (0)::numeric)),
-    CONSTRAINT balance_posted_cr_check CHECK ((posted_cr >= (0)::numeric)),
-    CONSTRAINT balance_posted_dr_check CHECK ((posted_dr >= (0)::numeric)),
-    CONSTRAINT balance_sign_check CHECK ((sign = ANY (ARRAY['-1'::integer, 1])))
-)
-WITH (fillfactor='45', autovacuum_vacuum_scale_factor='0.05', autovacuum_vacuum_threshold='1000');
-
-ALTER TABLE ledger.balance OWNER TO payments_migrator;
-
 CREATE FUNCTION ledger.set_minimum(p_owner_kind text, p_code text, p_currency text, p_min_balance bigint) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    BEGIN ATOMIC
- UPDATE ledger.balance SET min_balance = set_minimum.p_min_balance
-   WHERE (balance.account_id = (ledger.account_ids(ARRAY[set_minimum.p_owner_kind], ARRAY[set_minimum.p_code], ARRAY[set_minimum.p_currency]))[1]);
-
-END;
+    AS $$
+DECLARE
+    -- First, in a statement of its own: the update would not see an account that it makes itself.
+    ids bigint[] := ledger.account_ids(ARRAY[p_owner_kind], ARRAY[p_code], ARRAY[p_currency]);
+BEGIN
+    UPDATE ledger.balance SET min_balance = p_min_balance WHERE account_id = ids[1];
+END
+$$;
 
 ALTER FUNCTION ledger.set_minimum(p_owner_kind text, p_code text, p_currency text, p_min_balance bigint) OWNER TO payments_migrator;
 
@@ -1152,6 +1149,184 @@ CREATE TABLE core.schedule (
 
 ALTER TABLE core.schedule OWNER TO payments_migrator;
 
+CREATE TABLE core.wallet_attempt (
+    payment_id text NOT NULL COLLATE pg_catalog."C",
+    purpose text NOT NULL,
+    number integer NOT NULL,
+    provider text NOT NULL,
+    reference uuid NOT NULL,
+    state text NOT NULL,
+    fee_minor bigint NOT NULL,
+    sends integer NOT NULL,
+    inquiries integer NOT NULL,
+    code text,
+    raw text,
+    provider_id text,
+    created_at timestamp with time zone NOT NULL,
+    resolved_at timestamp with time zone,
+    CONSTRAINT resolved_when_definite CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text])) = (resolved_at IS NOT NULL))),
+    CONSTRAINT wallet_attempt_fee_minor_check CHECK ((fee_minor >= 0)),
+    CONSTRAINT wallet_attempt_number_check CHECK ((number > 0)),
+    CONSTRAINT wallet_attempt_purpose_check CHECK ((purpose = ANY (ARRAY['payment'::text, 'refund'::text]))),
+    CONSTRAINT wallet_attempt_state_check CHECK ((state = ANY (ARRAY['sending'::text, 'accepted'::text, 'unknown'::text, 'voucher'::text, 'resend'::text, 'succeeded'::text, 'failed'::text])))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.05');
+
+ALTER TABLE core.wallet_attempt OWNER TO payments_migrator;
+
+CREATE TABLE core.wallet_match (
+    id bigint NOT NULL,
+    provider text NOT NULL,
+    kind text NOT NULL,
+    lines bigint[] NOT NULL,
+    attempts uuid[] NOT NULL,
+    difference_minor bigint NOT NULL,
+    currency text NOT NULL,
+    state text NOT NULL,
+    decided_by text,
+    decided_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT wallet_match_kind_check CHECK ((kind = ANY (ARRAY['one_to_one'::text, 'one_to_many'::text, 'many_to_one'::text, 'suspense'::text]))),
+    CONSTRAINT wallet_match_state_check CHECK ((state = ANY (ARRAY['proposed'::text, 'confirmed'::text, 'rejected'::text])))
+);
+
+ALTER TABLE core.wallet_match OWNER TO payments_migrator;
+
+ALTER TABLE core.wallet_match ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME core.wallet_match_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE core.wallet_payment (
+    id text NOT NULL COLLATE pg_catalog."C",
+    client text NOT NULL,
+    user_id text,
+    direction text NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    phone text NOT NULL,
+    network text NOT NULL,
+    recipient_name text NOT NULL,
+    description text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    wanted_provider text,
+    provider text,
+    status text NOT NULL,
+    review text,
+    risk jsonb,
+    routing jsonb DEFAULT '[]'::jsonb NOT NULL,
+    failure_code text,
+    failure_reason text,
+    late_outcome text,
+    voucher text,
+    due_at timestamp with time zone,
+    traceparent text,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT wallet_payment_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT wallet_payment_direction_check CHECK ((direction = ANY (ARRAY['disburse'::text, 'collect'::text]))),
+    CONSTRAINT wallet_payment_id_check CHECK ((id ~~ 'pay\_%'::text)),
+    CONSTRAINT wallet_payment_review_check CHECK ((review = ANY (ARRAY['required'::text, 'approved'::text, 'rejected'::text]))),
+    CONSTRAINT wallet_payment_status_check CHECK ((status = ANY (ARRAY['INITIATED'::text, 'VALIDATING'::text, 'PENDING'::text, 'PROCESSING'::text, 'CONFIRMED'::text, 'FAILED'::text, 'EXPIRED'::text, 'CANCELLED'::text, 'REFUNDED'::text])))
+)
+WITH (fillfactor='60', autovacuum_vacuum_scale_factor='0.05');
+
+ALTER TABLE core.wallet_payment OWNER TO payments_migrator;
+
+CREATE TABLE core.wallet_provider (
+    provider text NOT NULL,
+    currency text NOT NULL,
+    balance_minor bigint,
+    checked_at timestamp with time zone NOT NULL,
+    error text
+);
+
+ALTER TABLE core.wallet_provider OWNER TO payments_migrator;
+
+CREATE TABLE core.wallet_report (
+    day date NOT NULL,
+    provider text NOT NULL,
+    currency text NOT NULL,
+    figures jsonb NOT NULL,
+    made_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE core.wallet_report OWNER TO payments_migrator;
+
+CREATE TABLE core.wallet_risk_list (
+    subject text NOT NULL,
+    verdict text NOT NULL,
+    reason text NOT NULL,
+    added_by text NOT NULL,
+    added_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT wallet_risk_list_verdict_check CHECK ((verdict = ANY (ARRAY['allow'::text, 'review'::text, 'block'::text])))
+);
+
+ALTER TABLE core.wallet_risk_list OWNER TO payments_migrator;
+
+CREATE TABLE core.wallet_rules (
+    version integer NOT NULL,
+    risk jsonb,
+    routing jsonb,
+    set_by text NOT NULL,
+    set_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE core.wallet_rules OWNER TO payments_migrator;
+
+ALTER TABLE core.wallet_rules ALTER COLUMN version ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME core.wallet_rules_version_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE core.wallet_statement_line (
+    id bigint NOT NULL,
+    provider text NOT NULL,
+    provider_id text NOT NULL,
+    reference text NOT NULL,
+    effect_minor bigint NOT NULL,
+    fee_minor bigint DEFAULT 0 NOT NULL,
+    currency text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    imported_at timestamp with time zone DEFAULT now() NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    CONSTRAINT wallet_statement_line_effect_minor_check CHECK ((effect_minor <> 0)),
+    CONSTRAINT wallet_statement_line_state_check CHECK ((state = ANY (ARRAY['open'::text, 'proposed'::text, 'matched'::text, 'suspense'::text])))
+);
+
+ALTER TABLE core.wallet_statement_line OWNER TO payments_migrator;
+
+ALTER TABLE core.wallet_statement_line ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME core.wallet_statement_line_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE core.wallet_transition (
+    payment_id text NOT NULL COLLATE pg_catalog."C",
+    number integer NOT NULL,
+    from_status text,
+    to_status text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT wallet_transition_number_check CHECK ((number > 0))
+);
+
+ALTER TABLE core.wallet_transition OWNER TO payments_migrator;
+
 CREATE TABLE dramatiq.queue (
     message_id uuid NOT NULL,
     queue_name text DEFAULT 'default'::text NOT NULL,
@@ -1217,6 +1392,25 @@ ALTER TABLE ledger.account ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY 
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE ledger.balance (
+    account_id bigint NOT NULL,
+    version bigint DEFAULT 0 NOT NULL,
+    sign smallint NOT NULL,
+    posted_dr numeric(38,0) DEFAULT 0 NOT NULL,
+    posted_cr numeric(38,0) DEFAULT 0 NOT NULL,
+    pending_dr numeric(38,0) DEFAULT 0 NOT NULL,
+    pending_cr numeric(38,0) DEFAULT 0 NOT NULL,
+    min_balance bigint,
+    CONSTRAINT balance_pending_cr_check CHECK ((pending_cr >= (0)::numeric)),
+    CONSTRAINT balance_pending_dr_check CHECK ((pending_dr >= (0)::numeric)),
+    CONSTRAINT balance_posted_cr_check CHECK ((posted_cr >= (0)::numeric)),
+    CONSTRAINT balance_posted_dr_check CHECK ((posted_dr >= (0)::numeric)),
+    CONSTRAINT balance_sign_check CHECK ((sign = ANY (ARRAY['-1'::integer, 1])))
+)
+WITH (fillfactor='45', autovacuum_vacuum_scale_factor='0.05', autovacuum_vacuum_threshold='1000');
+
+ALTER TABLE ledger.balance OWNER TO payments_migrator;
 
 CREATE TABLE ledger.chart (
     code text NOT NULL,
@@ -1417,6 +1611,39 @@ ALTER TABLE ONLY core.reconciliation_result
 ALTER TABLE ONLY core.schedule
     ADD CONSTRAINT schedule_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY core.wallet_attempt
+    ADD CONSTRAINT wallet_attempt_pkey PRIMARY KEY (payment_id, purpose, number);
+
+ALTER TABLE ONLY core.wallet_attempt
+    ADD CONSTRAINT wallet_attempt_reference_key UNIQUE (reference);
+
+ALTER TABLE ONLY core.wallet_match
+    ADD CONSTRAINT wallet_match_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY core.wallet_payment
+    ADD CONSTRAINT wallet_payment_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY core.wallet_provider
+    ADD CONSTRAINT wallet_provider_pkey PRIMARY KEY (provider, currency);
+
+ALTER TABLE ONLY core.wallet_report
+    ADD CONSTRAINT wallet_report_pkey PRIMARY KEY (day, provider, currency);
+
+ALTER TABLE ONLY core.wallet_risk_list
+    ADD CONSTRAINT wallet_risk_list_pkey PRIMARY KEY (subject);
+
+ALTER TABLE ONLY core.wallet_rules
+    ADD CONSTRAINT wallet_rules_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY core.wallet_statement_line
+    ADD CONSTRAINT wallet_statement_line_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY core.wallet_statement_line
+    ADD CONSTRAINT wallet_statement_line_provider_provider_id_key UNIQUE (provider, provider_id);
+
+ALTER TABLE ONLY core.wallet_transition
+    ADD CONSTRAINT wallet_transition_pkey PRIMARY KEY (payment_id, number);
+
 ALTER TABLE ONLY dramatiq.queue
     ADD CONSTRAINT queue_pkey PRIMARY KEY (message_id);
 
@@ -1479,6 +1706,24 @@ CREATE INDEX payment_pending ON core.payment USING btree (id) WHERE (status = 'p
 
 CREATE INDEX recon_job_open ON core.recon_job USING btree (due_at) WHERE (status = ANY (ARRAY['pending'::text, 'processing'::text]));
 
+CREATE UNIQUE INDEX wallet_attempt_one_open ON core.wallet_attempt USING btree (payment_id, purpose) WHERE (state <> 'failed'::text);
+
+CREATE INDEX wallet_attempt_resolved ON core.wallet_attempt USING btree (provider, resolved_at) WHERE (resolved_at IS NOT NULL);
+
+CREATE INDEX wallet_payment_by_client ON core.wallet_payment USING btree (client, id);
+
+CREATE INDEX wallet_payment_by_payee ON core.wallet_payment USING btree (phone, created_at);
+
+CREATE INDEX wallet_payment_by_payer ON core.wallet_payment USING btree (client, user_id, created_at) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX wallet_payment_by_status ON core.wallet_payment USING btree (status, id);
+
+CREATE INDEX wallet_payment_by_time ON core.wallet_payment USING btree (created_at);
+
+CREATE INDEX wallet_payment_due ON core.wallet_payment USING btree (due_at) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX wallet_statement_line_open ON core.wallet_statement_line USING btree (provider, at) WHERE (state <> 'matched'::text);
+
 CREATE INDEX queue_finished ON dramatiq.queue USING btree (mtime) WHERE (state = ANY (ARRAY['done'::dramatiq.state, 'rejected'::dramatiq.state]));
 
 CREATE INDEX queue_inflight ON dramatiq.queue USING btree (owner) WHERE (state = 'consumed'::dramatiq.state);
@@ -1492,6 +1737,8 @@ CREATE UNIQUE INDEX transaction_reversed_once ON ledger.transaction USING btree 
 CREATE TRIGGER immutable BEFORE DELETE OR UPDATE ON core.adjustment FOR EACH ROW EXECUTE FUNCTION ledger.refuse_change();
 
 CREATE TRIGGER untruncatable BEFORE TRUNCATE ON core.adjustment FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER wallet_transition_is_history BEFORE DELETE OR UPDATE OR TRUNCATE ON core.wallet_transition FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_to_rewrite_history();
 
 CREATE TRIGGER dated BEFORE INSERT ON ledger.transaction FOR EACH ROW EXECUTE FUNCTION ledger.date_into_open_period();
 
@@ -1612,8 +1859,6 @@ REVOKE ALL ON FUNCTION ledger.seal_settled(p_block integer, p_limit integer) FRO
 
 GRANT ALL ON FUNCTION ledger.seal_settled(p_block integer, p_limit integer) TO payments_app;
 
-GRANT SELECT ON TABLE ledger.balance TO payments_app;
-
 REVOKE ALL ON FUNCTION ledger.set_minimum(p_owner_kind text, p_code text, p_currency text, p_min_balance bigint) FROM PUBLIC;
 
 GRANT ALL ON FUNCTION ledger.set_minimum(p_owner_kind text, p_code text, p_currency text, p_min_balance bigint) TO payments_app;
@@ -1682,6 +1927,30 @@ GRANT USAGE ON SEQUENCE core.reconciliation_result_id_seq TO payments_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE core.schedule TO payments_app;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE core.wallet_attempt TO payments_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE core.wallet_match TO payments_app;
+
+GRANT USAGE ON SEQUENCE core.wallet_match_id_seq TO payments_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE core.wallet_payment TO payments_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE core.wallet_provider TO payments_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE core.wallet_report TO payments_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE core.wallet_risk_list TO payments_app;
+
+GRANT SELECT,INSERT ON TABLE core.wallet_rules TO payments_app;
+
+GRANT USAGE ON SEQUENCE core.wallet_rules_version_seq TO payments_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE core.wallet_statement_line TO payments_app;
+
+GRANT USAGE ON SEQUENCE core.wallet_statement_line_id_seq TO payments_app;
+
+GRANT SELECT,INSERT ON TABLE core.wallet_transition TO payments_app;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE dramatiq.queue TO payments_app;
 
 GRANT USAGE ON SEQUENCE dramatiq.queue_seq_seq TO payments_app;
@@ -1689,6 +1958,8 @@ GRANT USAGE ON SEQUENCE dramatiq.queue_seq_seq TO payments_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE dramatiq.worker TO payments_app;
 
 GRANT SELECT ON TABLE ledger.account TO payments_app;
+
+GRANT SELECT ON TABLE ledger.balance TO payments_app;
 
 GRANT SELECT ON TABLE ledger.chart TO payments_app;
 
@@ -1876,7 +2147,7 @@ INSERT INTO core.currency VALUES ('YER', 2, 0.01, 'Yemeni Rial');
 INSERT INTO core.currency VALUES ('ZAR', 2, 0.01, 'Rand');
 INSERT INTO core.currency VALUES ('ZMW', 2, 0.01, 'Zambian Kwacha');
 INSERT INTO core.currency VALUES ('ZWG', 2, 0.01, 'Zimbabwe Gold');
-INSERT INTO core.migration VALUES ('0012');
+INSERT INTO core.migration VALUES ('0013');
 INSERT INTO ledger.chart VALUES ('customer', 'liability', 'credit', 'What we owe a customer');
 INSERT INTO ledger.chart VALUES ('customer_funds', 'asset', 'debit', 'What cardholders'' banks owe us for captured payments');
 INSERT INTO ledger.chart VALUES ('customer_holds', 'asset', 'debit', 'Funds held by authorizations');
@@ -1884,6 +2155,13 @@ INSERT INTO ledger.chart VALUES ('merchant_payable', 'liability', 'credit', 'Wha
 INSERT INTO ledger.chart VALUES ('opening_balances', 'equity', 'credit', 'The other side of imported history');
 INSERT INTO ledger.chart VALUES ('platform_cash', 'asset', 'debit', 'Our money in the bank');
 INSERT INTO ledger.chart VALUES ('platform_fees', 'income', 'credit', 'Fees earned on captured payments');
+INSERT INTO ledger.chart VALUES ('provider_fees', 'expense', 'debit', 'What mobile-money providers charge us');
+INSERT INTO ledger.chart VALUES ('provider_float_airteltigo', 'asset', 'debit', 'Our money with AirtelTigo');
+INSERT INTO ledger.chart VALUES ('provider_float_mtn', 'asset', 'debit', 'Our money with MTN');
+INSERT INTO ledger.chart VALUES ('provider_float_telecel', 'asset', 'debit', 'Our money with Telecel');
 INSERT INTO ledger.chart VALUES ('settlement_clearing', 'asset', 'debit', 'Money of direct payments on its way to us');
 INSERT INTO ledger.chart VALUES ('suspense', 'asset', 'debit', 'Differences until an operator resolves them');
+INSERT INTO ledger.chart VALUES ('wallet', 'liability', 'credit', 'What we owe those on whose behalf wallets are paid and charged');
+INSERT INTO ledger.chart VALUES ('wallet_clearing', 'liability', 'credit', 'Wallet money between its owner and a provider');
+INSERT INTO ledger.chart VALUES ('wallet_suspense', 'asset', 'debit', 'Statement lines without a payment, until an operator resolves them');
 INSERT INTO ledger.chart VALUES ('write_offs', 'expense', 'debit', 'Differences given up by an operator');
