@@ -30,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     url = f"http://{_bracketed(settings.host)}:{settings.port}"
     print(f"payments-ui: {url} (ready: {READINESS_PATH}), API at {settings.api_url}", file=sys.stderr)  # noqa: T201 - the program's one line
     # uvicorn stops in order and then raises the signal again: asked to stop is not failed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    signal.signal(signal.SIGINT, lambda _number, _frame: sys.exit(130))
     build_app(settings).run(config=streamlit_options(settings))
 
 
