@@ -36,6 +36,7 @@ COMMANDS: dict[str, Entry] = {
     "auto": Entry("devtools.cli.automations:app", "Short for automations.", hidden=True),
     "service": Entry("devtools.cli.service:app", "List, start, stop, restart services and read their logs."),
     "task": Entry("devtools.cli.task:app", "List, start, stop tasks and read their logs."),
+    "repos": Entry("devtools.cli.repos:app", "The repositories of the workspace."),
     # room "workspace"
     "postgres": Entry("devtools.cli.postgres:app", "The embedded Postgres."),
     "validate": Entry("devtools.cli.validate:command", "Prove the workspace by its seven steps."),
