@@ -174,9 +174,12 @@ class Program:
         port = self.settings.worker_health_port
         if port is None:
             return None
-        return HealthServer(
-            self.settings.host, port, is_ready=lambda: self.is_ready, registry=self.metrics.registry
-        )
+        host = self.settings.host
+        try:
+            return HealthServer(host, port, is_ready=lambda: self.is_ready, registry=self.metrics.registry)
+        except OSError as error:
+            reason = f"cannot listen on {host}:{port}: {error.strerror}"
+            raise InvalidSettings(f"WORKER_HEALTH_PORT: {reason}") from error
 
     def _recovered(self, row: store.Recovered) -> None:
         self.metrics.recovered.labels(row.queue_name, row.state).inc()
@@ -243,9 +246,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run_relay(settings) if arguments.command == "relay" else Program(settings).run()
     except InvalidSettings as error:
         print(f"recon-worker: {error}", file=sys.stderr)  # noqa: T201
-        return 2
-    except OSError as error:
-        print(f"recon-worker: WORKER_HEALTH_PORT: {error.strerror}", file=sys.stderr)  # noqa: T201
         return 2
 
 

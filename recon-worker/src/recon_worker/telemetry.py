@@ -158,3 +158,5 @@ def configure_logs(level: str) -> None:
     root.setLevel(level)
     # Dramatiq's debug lines print the arguments of every message.
     logging.getLogger("dramatiq").setLevel(max(logging.INFO, root.level))
+    # RabbitMQ's client tells of every step of a connection.
+    logging.getLogger("pika").setLevel(max(logging.WARNING, root.level))

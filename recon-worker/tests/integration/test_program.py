@@ -160,6 +160,19 @@ def test_a_wrong_setting_is_one_line_and_exit_2(env: dict[str, str], said: str) 
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_taken_port_is_named(database_url: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        env = {**os.environ, "DATABASE_URL": database_url, "WORKER_HEALTH_PORT": str(port)}
+        done = subprocess.run(COMMAND, env=env, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"recon-worker: WORKER_HEALTH_PORT: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    )
+
+
 def test_it_waits_for_a_database_that_is_not_there_and_stops_when_told() -> None:
     process = subprocess.Popen(
         COMMAND,
