@@ -61,7 +61,12 @@ def checks(root: Path, repositories: Sequence[Repository]) -> list[Check]:
     sql = [folder for folder in folders if any(Path(folder, "src").rglob("*.sql"))]
     if sql:
         found.append(
-            Check("SQL", _command(root, "sqlfluff", "lint", "--disable-progress-bar", "--nocolor", *sql))
+            Check(
+                "SQL",
+                _command(
+                    root, "sqlfluff", "lint", "--processes", "1", "--disable-progress-bar", "--nocolor", *sql
+                ),
+            )
         )
     found.append(Check("tidy", _tidy(root, repositories)))
     return found

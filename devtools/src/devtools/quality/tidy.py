@@ -10,7 +10,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -97,24 +97,42 @@ def _has_reason(node: ast.ExceptHandler, lines: list[str]) -> bool:
 
 
 def undeclared(package: Path) -> list[str]:
-    """What a package imports without asking for it in its pyproject: alone it would not run."""
+    """What a package imports that neither its pyproject nor what that asks for brings: alone it fails."""
     document = tomllib.loads((package / "pyproject.toml").read_text())
     project = document["project"]
     asked = [*project.get("dependencies", [])]
     asked += [line for extra in project.get("optional-dependencies", {}).values() for line in extra]
-    declared = {canonicalize_name(Requirement(line).name) for line in asked}
-    declared.add(canonicalize_name(project["name"]))
+    brought = {canonicalize_name(project["name"])}
+    for line in asked:
+        _bring(Requirement(line), brought, set())
     owners = packages_distributions()
     missing: set[str] = set()
     for file in (package / "src").rglob("*.py"):
         for name in _imported(ast.parse(file.read_text(), str(file))):
             if name in sys.stdlib_module_names or name not in owners:
                 continue
-            if declared.isdisjoint(canonicalize_name(owner) for owner in owners[name]):
+            if brought.isdisjoint(canonicalize_name(owner) for owner in owners[name]):
                 missing.add(
                     f"{file.relative_to(package)} imports {name}, which its pyproject does not ask for"
                 )
     return sorted(missing)
+
+
+def _bring(asked: Requirement, brought: set[str], seen: set[str]) -> None:
+    """Add what installing this requirement brings, extras and all."""
+    if str(asked) in seen:
+        return
+    seen.add(str(asked))
+    brought.add(canonicalize_name(asked.name))
+    try:
+        lines = requires(asked.name) or []
+    except PackageNotFoundError:
+        return
+    for line in lines:
+        inner = Requirement(line)
+        extras = [*asked.extras, ""]
+        if inner.marker is None or any(inner.marker.evaluate({"extra": extra}) for extra in extras):
+            _bring(inner, brought, seen)
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
