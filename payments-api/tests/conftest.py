@@ -67,12 +67,16 @@ class Api:
         self.process.send_signal(number)
         return self.process.wait(20)
 
-    def post(self, body: Any, key: str | None = None, path: str = "/payments", **headers: str) -> httpx.Response:
+    def post(
+        self, body: Any, key: str | None = None, path: str = "/payments", **headers: str
+    ) -> httpx.Response:
         sent = dict(headers)
         if key is not None:
             sent["Idempotency-Key"] = key
         if isinstance(body, bytes):
-            return httpx.post(self.url + path, content=body, headers=sent | {"Content-Type": "application/json"})
+            return httpx.post(
+                self.url + path, content=body, headers=sent | {"Content-Type": "application/json"}
+            )
         return httpx.post(self.url + path, json=body, headers=sent)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
@@ -116,11 +120,21 @@ def key() -> str:
     return f"key-{uuid4()}"
 
 
-def a_token(roles: list[str] | str = "operator", key: str = SECRET, header: dict[str, Any] | None = None, **claims: Any) -> str:
+def a_token(
+    roles: list[str] | str = "operator",
+    key: str = SECRET,
+    header: dict[str, Any] | None = None,
+    **claims: Any,
+) -> str:
     """A token as our issuer would sign it; claims given as None are left out."""
     now = int(time.time())
     everything = {
-        "iss": "payments", "aud": "payments-api", "sub": "somebody", "iat": now, "exp": now + 60, "roles": roles,
+        "iss": "payments",
+        "aud": "payments-api",
+        "sub": "somebody",
+        "iat": now,
+        "exp": now + 60,
+        "roles": roles,
     } | claims
     kept = {name: value for name, value in everything.items() if value is not None}
     return jwt.encode(kept, key, algorithm="HS256", headers=header)

@@ -13,7 +13,9 @@ import psycopg
 BODY = {"accountId": "ACC-1", "amount": "250.00"}
 
 
-async def storm(url: str, requests: list[tuple[str, dict[str, Any]]], path: str = "/payments") -> list[httpx.Response]:
+async def storm(
+    url: str, requests: list[tuple[str, dict[str, Any]]], path: str = "/payments"
+) -> list[httpx.Response]:
     limits = httpx.Limits(max_connections=100)
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
         return await asyncio.gather(
@@ -65,7 +67,9 @@ async def test_a_key_in_flight_elsewhere_is_409_and_holds_nobody_else_up(api: An
     others = [(f"{key}-{n}", BODY) for n in range(40)]
     with psycopg.connect(api.database_url) as conn:
         conn.execute(
-            "INSERT INTO core.idempotency_key (client, key, route, status) VALUES ('local', %s, 'elsewhere', 201)", [key]
+            "INSERT INTO core.idempotency_key (client, key, route, status) "
+            "VALUES ('local', %s, 'elsewhere', 201)",
+            [key],
         )
         answers = await storm(api.url, [*others[:20], *[(key, BODY)] * 5, *others[20:]])
         conn.rollback()

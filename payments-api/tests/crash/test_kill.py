@@ -1,4 +1,4 @@
-"""kill -9 of the API while payments are under way: the same key answers with the same payment, or a new one."""
+"""kill -9 of the API while payments are under way: the same key answers with the same payment."""
 
 from __future__ import annotations
 
@@ -90,6 +90,8 @@ async def test_sigterm_answers_what_was_taken_and_exits_0(own_api: Any) -> None:
         answers = await asyncio.gather(*payments)
     assert own_api.process.wait(15) == 0
     stored = {row[0] for row in own_api.query("SELECT idempotency_key FROM payments")}
-    answered = {f"stop-{n}" for n, answer in enumerate(answers) if answer is not None and answer.status_code == 201}
+    answered = {
+        f"stop-{n}" for n, answer in enumerate(answers) if answer is not None and answer.status_code == 201
+    }
     assert {answer.status_code for answer in answers if answer is not None} <= {201, 503}
     assert answered == stored

@@ -19,7 +19,9 @@ def bearer(token: str) -> dict[str, str]:
 @pytest.fixture
 def routes(api: Any) -> list[tuple[str, str]]:
     paths = api.get("/openapi.json").json()["paths"]
-    return [(method.upper(), path.replace("{", "").replace("}", "")) for path in paths for method in paths[path]]
+    return [
+        (method.upper(), path.replace("{", "").replace("}", "")) for path in paths for method in paths[path]
+    ]
 
 
 def test_every_route_but_health_wants_a_token(guarded_api: Any, routes: list[tuple[str, str]]) -> None:
@@ -67,8 +69,10 @@ def test_documentation_is_not_served_to_strangers(guarded_api: Any) -> None:
 
 def test_beyond_the_rate_is_429(own_api: Any, token: Any, key: str) -> None:
     own_api.settings = {
-        "AUTH_MODE": "jwt", "JWT_SECRET": "a-secret-of-tests-that-is-long-enough-0123456789",
-        "RATE_LIMIT_PER_S": "0.5", "RATE_LIMIT_BURST": "3",
+        "AUTH_MODE": "jwt",
+        "JWT_SECRET": "a-secret-of-tests-that-is-long-enough-0123456789",
+        "RATE_LIMIT_PER_S": "0.5",
+        "RATE_LIMIT_BURST": "3",
     }
     own_api.start()
     headers = bearer(token("viewer"))

@@ -126,7 +126,9 @@ def test_a_body_above_one_mebibyte_is_413_with_and_without_a_length(api: Any, ke
     refused(api.post(body, key), 413)
     chunks = (body[place : place + 65536] for place in range(0, len(body), 65536))
     answer = httpx.post(
-        api.url + "/payments", content=chunks, headers={"Idempotency-Key": key, "Content-Type": "application/json"}
+        api.url + "/payments",
+        content=chunks,
+        headers={"Idempotency-Key": key, "Content-Type": "application/json"},
     )
     refused(answer, 413)
     assert api.get("/health").status_code == 200

@@ -8,7 +8,9 @@ from uuid import uuid4
 
 def items(count: int, **more: Any) -> list[dict[str, Any]]:
     run = uuid4()
-    return [{"idempotencyKey": f"{run}-{n}", "accountId": f"ACC-{n}", "amount": n, **more} for n in range(count)]
+    return [
+        {"idempotencyKey": f"{run}-{n}", "accountId": f"ACC-{n}", "amount": n, **more} for n in range(count)
+    ]
 
 
 def send(api: Any, payments: Any) -> Any:

@@ -8,9 +8,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from payments_api.batching import Connection, MicroBatcher
 from payments_schema.database.pool import open_pool
 from payments_schema.errors import Overloaded
+
+from payments_api.batching import Connection, MicroBatcher
 
 
 class Recorder:
@@ -18,11 +19,13 @@ class Recorder:
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
+        self.begun = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def __call__(self, conn: Connection, items: Sequence[int]) -> list[int | Exception]:
         self.batches.append(list(items))
+        self.begun.set()
         await self.gate.wait()
         cursor = await conn.execute("SELECT 100 / (i + 1) FROM unnest(%s::int[]) AS i", [list(items)])
         return [row[0] for row in await cursor.fetchall()]
@@ -53,8 +56,7 @@ async def test_what_comes_in_meanwhile_goes_together_in_order(pool: Any) -> None
     batches = batcher(pool, flush, most_items=10)
     flush.gate.clear()
     first = asyncio.create_task(batches.submit(1))
-    while not flush.batches:
-        await asyncio.sleep(0)
+    await flush.begun.wait()
     rest = [asyncio.create_task(batches.submit(n)) for n in range(25)]
     await asyncio.sleep(0)
     flush.gate.set()
@@ -74,7 +76,9 @@ async def test_items_of_different_kinds_do_not_share_a_batch(pool: Any) -> None:
 async def test_a_failing_item_fails_alone(pool: Any) -> None:
     flush = Recorder()
     batches = batcher(pool, flush)
-    good, bad, also_good = await asyncio.gather(*(batches.submit(n) for n in (1, -1, 3)), return_exceptions=True)
+    good, bad, also_good = await asyncio.gather(
+        *(batches.submit(n) for n in (1, -1, 3)), return_exceptions=True
+    )
     assert (good, also_good) == (50, 25)
     assert isinstance(bad, psycopg.errors.DivisionByZero)
     assert await batches.submit(1) == 50
@@ -86,8 +90,7 @@ async def test_a_caller_that_goes_away_harms_nobody(pool: Any) -> None:
     batches = batcher(pool, flush)
     flush.gate.clear()
     callers = [asyncio.create_task(batches.submit(n)) for n in range(3)]
-    while not flush.batches:
-        await asyncio.sleep(0)
+    await flush.begun.wait()
     waiting = [asyncio.create_task(batches.submit(n)) for n in (7, 9)]
     await asyncio.sleep(0)
     callers[1].cancel()
@@ -106,8 +109,7 @@ async def test_beyond_the_backlog_nobody_waits(pool: Any) -> None:
     batches = batcher(pool, flush, backlog=3)
     flush.gate.clear()
     first = asyncio.create_task(batches.submit(0))
-    while not flush.batches:
-        await asyncio.sleep(0)
+    await flush.begun.wait()
     taken = [asyncio.create_task(batches.submit(n)) for n in range(3)]
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):

@@ -1,4 +1,4 @@
-"""Postgres away, back, locked or exhausted: 503 with Retry-After in time, never 500, and no restart needed."""
+"""Postgres away, back, locked or exhausted: 503 with Retry-After in time, never 500, no restart."""
 
 from __future__ import annotations
 
@@ -100,10 +100,14 @@ async def test_an_exhausted_pool_is_503_in_time(own_api: Any, owner_url: str) ->
 
 
 @pytest.mark.parametrize("path", ["/payments", "/api/v1/events", "/api/v1/jobs"])
-def test_a_backend_that_was_killed_is_not_noticed(own_api: Any, server_url: str, database_name: str, path: str) -> None:
+def test_a_backend_that_was_killed_is_not_noticed(
+    own_api: Any, server_url: str, database_name: str, path: str
+) -> None:
     own_api.start()
     assert own_api.get(path).status_code == 200
     with psycopg.connect(server_url, autocommit=True) as admin:
-        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database_name])
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database_name]
+        )
     assert own_api.get(path).status_code == 200
     assert own_api.post(BODY, "after").status_code == 201

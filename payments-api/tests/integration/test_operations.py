@@ -133,7 +133,9 @@ def test_an_asset_is_unpacked_for_who_cannot(api: Any) -> None:
 def test_the_document_names_problems_roles_and_bearer(api: Any) -> None:
     document = api.get("/openapi.json").json()
     create = document["paths"]["/payments"]["post"]
-    assert {"200", "201", "400", "401", "403", "409", "413", "422", "429", "503"} <= create["responses"].keys()
+    assert {"200", "201", "400", "401", "403", "409", "413", "422", "429", "503"} <= create[
+        "responses"
+    ].keys()
     assert "application/problem+json" in create["responses"]["422"]["content"]
     assert create["x-roles"] == ["approver", "operator", "service"]
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"

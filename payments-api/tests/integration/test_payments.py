@@ -29,7 +29,9 @@ def test_a_payment_is_taken_with_its_job_message_and_event(api: Any, key: str) -
     assert payment["created_at"].endswith("Z")
     assert "idempotent-replayed" not in answer.headers
     rows = api.query("SELECT amount, currency, status FROM payments WHERE idempotency_key = %s", key)
-    assert [(str(amount), currency, status) for amount, currency, status in rows] == [("250.00", "USD", "pending")]
+    assert [(str(amount), currency, status) for amount, currency, status in rows] == [
+        ("250.00", "USD", "pending")
+    ]
     ((job, message),) = api.query(
         "SELECT j.id, q.message FROM recon_jobs AS r JOIN core.recon_job AS j ON j.id = r.id "
         "JOIN dramatiq.queue AS q ON q.message_id = j.message_id WHERE r.payment_id = %s",
@@ -37,7 +39,9 @@ def test_a_payment_is_taken_with_its_job_message_and_event(api: Any, key: str) -
     )
     assert message["actor_name"] == "reconcile"
     assert job in message["args"][0]
-    assert api.query("SELECT type FROM core.event WHERE subject = %s", payment["id"]) == [("payment.created",)]
+    assert api.query("SELECT type FROM core.event WHERE subject = %s", payment["id"]) == [
+        ("payment.created",)
+    ]
 
 
 @pytest.mark.parametrize("amount", ["250", "250.0", '"250.00"', "2.5e2", "25e1", '"2.5e2"', "250.000"])
@@ -97,7 +101,9 @@ def test_a_refused_request_leaves_its_key_free(api: Any, key: str) -> None:
         (".13", "USD", "0.13"),
     ],
 )
-def test_any_sign_and_each_currency_own_decimals(api: Any, key: str, amount: Any, currency: str, shown: str) -> None:
+def test_any_sign_and_each_currency_own_decimals(
+    api: Any, key: str, amount: Any, currency: str, shown: str
+) -> None:
     answer = api.post({"accountId": "ACC-1", "amount": amount, "currency": currency}, key)
     assert answer.status_code == 201, answer.text
     assert answer.json()["amount"] == shown
@@ -108,7 +114,9 @@ def test_a_payment_is_shown_without_a_reconciliation_at_first(api: Any, key: str
     assert api.get(f"/payments/{payment['id']}").json() == {"payment": payment, "reconciliation": None}
 
 
-@pytest.mark.parametrize("wanted", [str(uuid4()), "x", "1", "00000000-0000-0000-0000-00000000000g", "%00", "é"])
+@pytest.mark.parametrize(
+    "wanted", [str(uuid4()), "x", "1", "00000000-0000-0000-0000-00000000000g", "%00", "é"]
+)
 def test_what_is_not_there_is_404(api: Any, wanted: str) -> None:
     answer = api.get(f"/payments/{wanted}")
     assert answer.status_code == 404

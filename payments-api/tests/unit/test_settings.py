@@ -1,6 +1,7 @@
 """What the environment may say, and how a bad value is answered."""
 
 import pytest
+
 from payments_api.settings import AuthMode, Settings, SettingsRefused, load
 
 

@@ -97,7 +97,7 @@ CardBatcher = MicroBatcher[Asked, Answer]
 def open_lanes(settings: Settings, terms: Terms) -> tuple[Pool, CardBatcher]:
     """Return the batcher of card payments and the pool of its own, which is not open yet."""
     pool = make_pool(
-        settings.conninfo,
+        settings.bounded_conninfo,
         min_size=settings.batch_lanes,
         max_size=settings.batch_lanes + 1,
         name="payments-api cards",

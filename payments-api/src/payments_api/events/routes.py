@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from payments_schema.events import store
 from payments_schema.wire.events import EventPage
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from payments_api.http.auth import STAFF
 from payments_api.http.door import Door, roles
-from payments_api.http.text import AbsentWhenEmpty, SearchText
+from payments_api.http.text import AbsentWhenEmpty, Moment, SearchText
 from payments_api.http.unit_of_work import UnitOfWork
 
 router = APIRouter(prefix="/api/v1/events", route_class=Door, tags=["events"])
@@ -28,10 +28,10 @@ class EventFilter(BaseModel):
     )
     type: Annotated[SearchText | None, AbsentWhenEmpty] = None
     subject: Annotated[SearchText | None, AbsentWhenEmpty] = None
-    since: Annotated[AwareDatetime | None, AbsentWhenEmpty] = Field(
+    since: Annotated[Moment | None, AbsentWhenEmpty] = Field(
         None, description="Recorded then or later."
     )
-    until: Annotated[AwareDatetime | None, AbsentWhenEmpty] = Field(None, description="Recorded before.")
+    until: Annotated[Moment | None, AbsentWhenEmpty] = Field(None, description="Recorded before.")
 
 
 @router.get("", openapi_extra=roles(STAFF))

@@ -21,7 +21,6 @@ from starlette.exceptions import HTTPException
 from payments_api.logs import describe_exception, log
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_S = 1
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]{0,63}\Z")
 # What a lost, full, restarting or overloaded Postgres looks like from here; each is 503, never 500.
 DATABASE_AWAY: tuple[type[Exception], ...] = (
@@ -52,11 +51,6 @@ class Problem(HTTPException):
         super().__init__(status, detail, dict(headers) if headers else None)
         self.code = code
         self.extra = extra
-
-
-def unavailable(detail: str = "The database is not reachable right now.") -> Problem:
-    """Say that the same request may succeed later; the client should wait `Retry-After` seconds."""
-    return Problem(503, "unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 def body(status: int, code: str, detail: str, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:

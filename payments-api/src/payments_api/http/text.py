@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 
@@ -12,11 +12,20 @@ def _absent_when_empty(value: Any) -> Any:
     return None if value == "" else value
 
 
+def _written_out(value: Any) -> Any:
+    if isinstance(value, str) and "-" not in value[1:]:
+        raise PydanticCustomError("moment_malformed", "must be a date and time with its zone, as in ISO 8601")
+    return value
+
+
 def _without_nul(value: str) -> str:
     if "\0" in value:
         raise PydanticCustomError("not_storable", "must be text without NUL")
     return value
 
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+"""A moment in a query; pydantic alone would take a bare number for seconds."""
 
 AbsentWhenEmpty = BeforeValidator(_absent_when_empty)
 """Forms send empty parameters for what was not filled in."""

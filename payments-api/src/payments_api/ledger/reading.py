@@ -29,11 +29,11 @@ from payments_schema.wire.books import (
 )
 from payments_schema.wire.ledger import Direction, Integrity
 from psycopg import AsyncConnection
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from payments_api.http.auth import STAFF
 from payments_api.http.door import Door, roles
-from payments_api.http.text import AbsentWhenEmpty, SearchText
+from payments_api.http.text import AbsentWhenEmpty, Moment, SearchText
 from payments_api.http.unit_of_work import UnitOfWork
 from payments_api.ledger import render
 
@@ -121,7 +121,7 @@ async def show_statement(
 async def show_past_balance(
     conn: UnitOfWork,
     account_id: str,
-    at: Annotated[AwareDatetime | None, Query(description="A moment with a time zone; now without.")] = None,
+    at: Annotated[Moment | None, Query(description="A moment with a time zone; now without.")] = None,
     clock: Clock = Clock.EFFECTIVE,
 ) -> PastBalance:
     """Show what an account held at a moment: as it was, or as we knew it then."""
@@ -170,8 +170,8 @@ async def show_chart(conn: UnitOfWork) -> list[ChartLineView]:
 async def export_journal(
     request: Request,
     form: JournalForm = JournalForm.JSONL,
-    since: Annotated[AwareDatetime | None, Query(description="Effective then or later.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Effective before.")] = None,
+    since: Annotated[Moment | None, Query(description="Effective then or later.")] = None,
+    until: Annotated[Moment | None, Query(description="Effective before.")] = None,
 ) -> StreamingResponse:
     """Stream the posted entries as CSV, JSON lines or beancount."""
 

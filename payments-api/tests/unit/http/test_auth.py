@@ -9,6 +9,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
 from payments_api.http.auth import LOCAL, authenticator
 from payments_api.http.problems import Problem
 from payments_api.settings import Settings
@@ -28,7 +29,9 @@ def refusal(header: str | None) -> Problem:
 
 
 def unsigned(claims: dict[str, Any], header: dict[str, Any]) -> str:
-    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)]
+    parts = [
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)
+    ]
     return ".".join([*parts, ""])
 
 
@@ -67,13 +70,22 @@ def test_a_claim_that_is_wrong_or_missing_is_401(claims: dict[str, Any], token: 
     assert refused.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic abc", "Bearer a.b", "Bearer é.ü.ö", "Bearer " + "x" * 9000])
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "Bearer", "Bearer ", "Basic abc", "Bearer a.b", "Bearer é.ü.ö", "Bearer " + "x" * 9000],
+)
 def test_what_is_no_token_is_401(header: str | None) -> None:
     assert refusal(header).status_code == 401
 
 
 def test_alg_none_is_401() -> None:
-    claims = {"iss": "payments", "aud": "payments-api", "sub": "x", "exp": int(time.time()) + 60, "roles": ["operator"]}
+    claims = {
+        "iss": "payments",
+        "aud": "payments-api",
+        "sub": "x",
+        "exp": int(time.time()) + 60,
+        "roles": ["operator"],
+    }
     for algorithm in ("none", "None", "nOnE"):
         assert refusal("Bearer " + unsigned(claims, {"alg": algorithm, "typ": "JWT"})).status_code == 401
 
@@ -95,7 +107,13 @@ def test_a_public_key_is_no_shared_secret(token: Any) -> None:
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     settings = {"jwt_secret": None, "jwt_public_key": public.decode()}
-    claims = {"iss": "payments", "aud": "payments-api", "sub": "x", "exp": int(time.time()) + 60, "roles": ["viewer"]}
+    claims = {
+        "iss": "payments",
+        "aud": "payments-api",
+        "sub": "x",
+        "exp": int(time.time()) + 60,
+        "roles": ["viewer"],
+    }
     good = jwt.encode(claims, private, algorithm="RS256")
     assert check(f"Bearer {good}", **settings).client == "x"
     with pytest.raises(Problem):

@@ -1,6 +1,7 @@
 """Hosts and sizes."""
 
 import pytest
+
 from payments_api.http.guard import host_name
 
 

@@ -1,6 +1,7 @@
 """The Idempotency-Key header."""
 
 import pytest
+
 from payments_api.http.idempotency import IdempotencyKeyRefused, parse_key
 
 

@@ -1,6 +1,7 @@
 """The rate a client may keep."""
 
 import pytest
+
 from payments_api.http.limits import MOST_CLIENTS, RateLimiter
 from payments_api.http.problems import Problem
 

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+
 from payments_api.http.strict_json import MalformedJson, parse
 
 
@@ -13,7 +14,10 @@ from payments_api.http.strict_json import MalformedJson, parse
         ('{"a": 2.5e2, "b": 250}', {"a": Decimal("250"), "b": 250}),
         ("[]", []),
         ('"\\u00e9\\ud83d\\ude00"', "é😀"),
-        ('{"a": 0.1000000000000000055511151231257827}', {"a": Decimal("0.1000000000000000055511151231257827")}),
+        (
+            '{"a": 0.1000000000000000055511151231257827}',
+            {"a": Decimal("0.1000000000000000055511151231257827")},
+        ),
     ],
 )
 def test_numbers_keep_every_digit(text: str, value: object) -> None:
