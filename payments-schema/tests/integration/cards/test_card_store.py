@@ -60,8 +60,8 @@ async def test_lists_and_sweeps_read_by_indexes_however_long_the_table(conn, own
         await owner.execute(
             """
             INSERT INTO core.card_payment (
-                id, client, currency, status, authorized_minor, released_minor, fee_bps, created_at, updated_at,
-                expires_at)
+                id, client, currency, status, authorized_minor, released_minor, fee_bps,
+                created_at, updated_at, expires_at)
             SELECT 'pay_' || lpad(n::text, 26, '0'), 'c' || n % 50, 'USD',
                 CASE WHEN n % 100 = 0 THEN 'authorized' ELSE 'voided' END, 5,
                 CASE WHEN n % 100 = 0 THEN 0 ELSE 5 END, 300, now(), now(), now()
