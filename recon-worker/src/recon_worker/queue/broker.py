@@ -73,7 +73,7 @@ class PostgresBroker(Broker):
         self._spare: list[Connection[Any]] = []
         self._draining = False
         self._listener = Listener(
-            connect=lambda: self._connect("queue-listener"),
+            connect=lambda: self._connect("queue-listener", is_durable=False),
             owner=self.owner,
             queues=lambda: list(self._consumers),
             wake=self._wake,
@@ -206,8 +206,8 @@ class PostgresBroker(Broker):
 
     # -- inner life ----------------------------------------------------------------------------
 
-    def _connect(self, name: str) -> Connection[Any]:
-        return connect(self._url, name=name, role=self._role)
+    def _connect(self, name: str, *, is_durable: bool = True) -> Connection[Any]:
+        return connect(self._url, name=name, role=self._role, is_durable=is_durable)
 
     def _wake(self, queue_name: str | None) -> None:
         for name, consumer in list(self._consumers.items()):

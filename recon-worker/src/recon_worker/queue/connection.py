@@ -32,14 +32,22 @@ SELECT set_config('statement_timeout', '15s', false), set_config('lock_timeout',
 """
 
 
-def connect(url: str, *, name: str, role: str | None = None) -> Connection[Any]:
+# For heartbeats and chores: should a crash of the server forget one, it is done again. Claims and answers are
+# flushed, since a forgotten claim would give its fence to a second run.
+_FORGETFUL = "SELECT set_config('synchronous_commit', 'off', false)"
+
+
+def connect(url: str, *, name: str, role: str | None = None, is_durable: bool = True) -> Connection[Any]:
     """Open an autocommit connection; `role` is assumed where the login may and is not it already.
 
-    url: a libpq URL, or "" for the PG* environment. Raises psycopg.OperationalError.
+    url: a libpq URL, or "" for the PG* environment. is_durable: whether a commit waits for the disk.
+    Raises psycopg.OperationalError.
     """
     conn = psycopg.connect(url, autocommit=True, application_name=name, **_KEEPALIVE)
     try:
         conn.execute(_TIMEOUTS)
+        if not is_durable:
+            conn.execute(_FORGETFUL)
         if role is not None:
             conn.execute(_ASSUME_ROLE, {"role": role})
     except psycopg.Error:
