@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
-from psycopg.types.json import Jsonb
 
 from payments_schema import ids
+from payments_schema.database.arrays import ints, texts
 from payments_schema.errors import InvalidCursor
 from payments_schema.wire.events import Event, EventPage
 
 Connection = AsyncConnection[TupleRow]
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class NewEvent(NamedTuple):
@@ -45,10 +47,10 @@ async def record_many(conn: Connection, events: Sequence[NewEvent]) -> list[int]
         RETURNING id
         """,
         [
-            [e.type for e in events],
-            [e.version for e in events],
-            [e.subject for e in events],
-            [Jsonb(dict(e.data)) for e in events],
+            texts([e.type for e in events]),
+            ints([e.version for e in events]),
+            texts([e.subject for e in events]),
+            texts([_encode(e.data) for e in events]),
         ],
     )
     return sorted(row[0] for row in await cursor.fetchall())
