@@ -1,4 +1,4 @@
-"""Real workspaces in temporary folders, driven by the real command line; nothing of them may outlive a test."""
+"""Real workspaces in temporary folders, driven by the real command line; nothing of them outlives a test."""
 
 from __future__ import annotations
 

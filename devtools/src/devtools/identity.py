@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One process of one boot; `started` is in clock ticks since boot (elsewhere than Linux: microseconds)."""
+    """One process of one boot; `started` is in ticks since boot (elsewhere than Linux: microseconds)."""
 
     pid: int
     started: int

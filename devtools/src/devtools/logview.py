@@ -56,7 +56,7 @@ class _Reader:
         return self.offsets[0] if self.offsets and self.times[0] == 0.0 else 0
 
     def at(self, offset: int) -> float:
-        """When the byte before `offset` was written; what is not dated yet is as old as the file's last change."""
+        """When the byte before `offset` was written; what is not dated yet is as old as the file."""
         place = bisect.bisect_left(self.offsets, offset)
         if place < len(self.offsets) and self.times[place] > 0:
             return self.times[place]

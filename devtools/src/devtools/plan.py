@@ -97,7 +97,8 @@ class Plan:
 def from_json(value: dict[str, Any]) -> Plan:
     """A plan as it was sent; raises KeyError, TypeError or ValueError where it is not one."""
     definitions = {name: _definition(item) for name, item in value["definitions"].items()}
-    return Plan(**{**value, "definitions": definitions})
+    fields: dict[str, Any] = {**value, "definitions": definitions}
+    return Plan(**fields)
 
 
 def _definition(value: dict[str, Any]) -> Definition:

@@ -42,9 +42,11 @@ def kept(workspace: Workspace, defaults: Mapping[str, int]) -> dict[str, int]:
     known = read_json(workspace.state_dir / PORTS_FILE)
     found = dict(defaults)
     for name, default in defaults.items():
-        entry = known.get(name)
-        if isinstance(entry, dict) and entry.get("default") == default and isinstance(entry.get("port"), int):
-            found[name] = entry["port"]
+        match known.get(name):
+            case {"default": before, "port": int(port)} if before == default:
+                found[name] = port
+            case _:
+                pass  # not chosen yet, or the default has changed since
     return found
 
 

@@ -21,7 +21,7 @@ from devtools.supervisor.client import Client
 from devtools.workspace import Workspace, locate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from devtools.manifest.model import Automations, Overlay
     from devtools.plan import Plan
@@ -87,7 +87,7 @@ def need_supervisor(session: Session) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def only_one(workspace: Workspace, what: str) -> Iterator[None]:
+def only_one(workspace: Workspace, what: str) -> Generator[None]:
     """Hold the right to change the workspace; raises Blocked that names the holder."""
     import fcntl
 
@@ -130,6 +130,6 @@ def has_leftovers(workspace: Workspace) -> bool:
     token = state.get("token")
     if not token:
         return False
-    runs = state.get("runs") or {}
+    runs: dict[str, dict[str, Any]] = state.get("runs") or {}
     recorded = (identity.from_json(record.get("identity")) for record in runs.values())
     return any(identity.is_alive(known) for known in recorded) or bool(tree.marked(f"{token}:"))

@@ -74,7 +74,8 @@ def test_a_second_up_with_everything_running_is_quick_and_changes_nothing(folder
 
 def test_a_folder_without_an_overlay_works(folder):
     folder.write(
-        "services:\n  a:\n    name: A\n    triggeredBy: [postDevcontainerStart]\n    commands: {start: exec sleep 600}\n"
+        "services:\n  a:\n    name: A\n    triggeredBy: [postDevcontainerStart]\n"
+        "    commands: {start: exec sleep 600}\n"
         "tasks:\n  t: {name: T, command: echo hello, triggeredBy: [postEnvironmentStart]}\n"
     )
     folder.up()
@@ -158,7 +159,8 @@ def test_dependencies_of_a_task_run_again_every_time(folder):
 def test_an_external_database_is_not_started(folder, free_port):
     folder.write(
         "services:\n  pg: {name: PG, triggeredBy: [postEnvironmentStart], commands: {start: exit 1}}\n"
-        "  api: {name: API, triggeredBy: [postEnvironmentStart], commands: {start: echo $DATABASE_URL; exec sleep 600}}\n",
+        "  api: {name: API, triggeredBy: [postEnvironmentStart], commands:"
+        " {start: echo $DATABASE_URL; exec sleep 600}}\n",
         f"ports: {{db: {free_port}}}\n"
         "database: {service: pg, port: db, name: n, owner: o, user: u}\n"
         "services:\n  api: {dependsOn: {pg: ready}}\n",

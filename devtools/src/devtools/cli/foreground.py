@@ -5,6 +5,7 @@ It must not leave services behind where it is killed: the supervisor holds the o
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from typing import TYPE_CHECKING
 
@@ -25,10 +26,8 @@ def stay(session: Session) -> int:
         tether.connect(str(session.workspace.socket_file))
         tether.sendall(b"GET /v1/events?tether=1 HTTP/1.1\r\nHost: supervisor\r\n\r\n")
         console.say("stays in the foreground; Ctrl-C stops everything")
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             show(session, [], follow=True, lines=0)
-        except KeyboardInterrupt:
-            pass
         console.say("stops everything (Ctrl-C again kills it)")
         interrupts.count = max(interrupts.count, 1)
         interrupts.then(lambda: session.client.post("/v1/kill", {}))

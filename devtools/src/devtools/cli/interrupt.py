@@ -10,7 +10,7 @@ import signal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
     from types import FrameType, TracebackType
     from typing import Self
 
@@ -43,7 +43,7 @@ class Interrupts:
             signal.signal(name, handler)  # pyright: ignore[reportArgumentType]
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> Generator[None]:
         """Put an interruption off to the end of a step that must be known to have happened or not."""
         self._is_held = True
         try:

@@ -5,7 +5,7 @@ It must not know what differs between the two.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from devtools import console
 from devtools.cli.progress import Progress
@@ -15,6 +15,9 @@ from devtools.errors import WrongUse
 from devtools.manifest.shape import did_you_mean
 from devtools.session import Session, launched, need_supervisor, only_one
 from devtools.supervisor import launch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def known(session: Session, kind: str) -> list[dict[str, Any]]:
@@ -62,12 +65,12 @@ def check(session: Session, names: list[str], kind: str) -> None:
 
 
 def start(session: Session, names: list[str], *, rerun: bool) -> list[dict[str, Any]]:
-    """Start nodes and what they depend on (launching the supervisor where there is none); the nodes at the end."""
+    """Start nodes and what they depend on, a supervisor where there is none; the nodes at the end."""
     events = begin(session, names, rerun=rerun)
     return settle(events, Progress())
 
 
-def begin(session: Session, names: list[str], *, rerun: bool):  # noqa: ANN201 (an iterator of events)
+def begin(session: Session, names: list[str], *, rerun: bool) -> Iterator[dict[str, Any]]:
     """The events of a start, as the supervisor sends them."""
     with only_one(session.workspace, f"devtools start {' '.join(names)}"):
         process = launched(session)

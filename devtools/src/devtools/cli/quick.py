@@ -1,7 +1,7 @@
 """The quick door: plain command lines of frequent commands are read here, without the 0.3 s that typer needs.
 
-It must understand too little rather than too much: whatever is unusual (a misspelt option, --help, a value that
-is no text) goes to typer, which judges and explains.
+It must understand too little rather than too much: whatever is unusual (a misspelt option, --help, a value
+that is no text) goes to typer, which judges and explains.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Quick(NamedTuple):
-    """What a command line may hold here: flags, options with a text, and (named by `words`) any other words."""
+    """What a command line may hold here: flags, options with a text, and other words (`words`)."""
 
     target: str
     flags: dict[str, str] = {}  # noqa: RUF012 (never changed)

@@ -65,21 +65,20 @@ def age(seconds: float) -> str:
 
 def idle_status(plan: Any) -> dict[str, Any]:  # noqa: ANN401 (a Plan; not imported, for the start-up time)
     """The status of a workspace where no supervisor runs."""
-    nodes: list[dict[str, Any]] = []
-    for definition in plan.definitions.values():
-        nodes.append(
-            {
-                "id": definition.id,
-                "kind": definition.kind,
-                "name": definition.name,
-                "phase": "pending" if definition.is_task else "stopped",
-                "reason": "not started",
-                "ready": False,
-                "since": None,
-                "pid": None,
-                "ports": list(definition.ports),
-                "restarts": 0,
-                "exit_code": None,
-            }
-        )
+    nodes: list[dict[str, Any]] = [
+        {
+            "id": definition.id,
+            "kind": definition.kind,
+            "name": definition.name,
+            "phase": "pending" if definition.is_task else "stopped",
+            "reason": "not started",
+            "ready": False,
+            "since": None,
+            "pid": None,
+            "ports": list(definition.ports),
+            "restarts": 0,
+            "exit_code": None,
+        }
+        for definition in plan.definitions.values()
+    ]
     return {"nodes": nodes, "urls": plan.urls, "database_url": plan.database_url}

@@ -61,7 +61,8 @@ def show(status: dict[str, Any]) -> None:
             ]
         console.table(columns, rows)
         console.out()
-    for name, url in (status.get("urls") or {}).items():
+    urls: dict[str, str] = status.get("urls") or {}
+    for name, url in urls.items():
         console.out(f"{name}: {url}")
     if status.get("database_url"):
         console.out(f"database: {status['database_url']}")

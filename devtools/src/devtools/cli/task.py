@@ -5,8 +5,9 @@ It must return the task's own exit status from `start`.
 
 from __future__ import annotations
 
+import threading
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +19,10 @@ from devtools.cli.service import Output, Reference
 from devtools.cli.shapes import task_shape
 from devtools.errors import FAILED, INTERRUPTED, DevtoolsError
 from devtools.session import Session, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
@@ -68,15 +73,17 @@ def start(
             return INTERRUPTED
 
 
-def _stream(session: Session, reference: str, events: Any, known: dict[str, int]) -> int:  # noqa: ANN401
+def _stream(session: Session, reference: str, events: Iterator[dict[str, Any]], known: dict[str, int]) -> int:
     """Print the task's lines while it runs; its exit status in the end."""
-    import threading
-
     ended: list[list[dict[str, Any]] | BaseException] = []
 
     def listen() -> None:
         try:
-            ended.append(next((event["result"]["nodes"] for event in events if "result" in event), []))
+            for event in events:
+                if "result" in event:
+                    ended.append(event["result"]["nodes"])
+                    return
+            ended.append([])
         except (OSError, DevtoolsError, ValueError) as fault:
             ended.append(fault)
 
@@ -91,7 +98,9 @@ def _stream(session: Session, reference: str, events: Any, known: dict[str, int]
     return _verdict(reference, {node["id"]: node for node in outcome})
 
 
-def _lines(folder: Any, reference: str, known: dict[str, int], listener: Any) -> Any:  # noqa: ANN401
+def _lines(
+    folder: Path, reference: str, known: dict[str, int], listener: threading.Thread
+) -> Iterator[logview.Line]:
     """New lines of the log until the listener has ended and nothing more is there."""
     offset = dict(known)
     while True:

@@ -155,6 +155,8 @@ class _Reader:
         if values is None:
             return None
         kinds = [kind for kind in PROBE_KINDS if kind in values]
+        if not kinds and len(values) < len(node.pairs):
+            return None  # a misspelt kind has been told already
         if len(kinds) != 1:
             self.check.error(node, path, f"names exactly one of {', '.join(PROBE_KINDS)}")
             return None

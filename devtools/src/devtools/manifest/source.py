@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ruamel.yaml import YAML
 
 MAX_BYTES = 256 * 1024
 MAX_NODES = 50_000
@@ -24,6 +26,32 @@ _KINDS = {
     "tag:yaml.org,2002:null": "null",
     "tag:yaml.org,2002:timestamp": "timestamp",
 }
+
+
+class _Mark(Protocol):
+    """A place in a file as ruamel.yaml counts it: from 0."""
+
+    line: int
+    column: int
+
+
+class _Raw(Protocol):
+    """A node as ruamel.yaml composes it."""
+
+    id: str
+    tag: object
+    value: Any
+    start_mark: _Mark
+
+
+class _Fault(Protocol):
+    """What ruamel.yaml says of text that it cannot read."""
+
+    context: str | None
+    problem: str | None
+    context_mark: _Mark | None
+    problem_mark: _Mark | None
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +73,7 @@ class Problem:
 
 @dataclass(slots=True)
 class Node:
-    """A value of the file: a mapping (`pairs`), a sequence (`items`) or a scalar (`text`, with its `kind`)."""
+    """A value of the file: a mapping (`pairs`), a sequence (`items`) or a scalar (`text`)."""
 
     kind: str
     line: int
@@ -75,7 +103,7 @@ def read(path: Path, shown_as: str | None = None) -> tuple[Node | None, list[Pro
 
 
 def parse(data: bytes, name: str) -> tuple[Node | None, list[Problem]]:
-    """The document in `data`; None with at least one problem where it is no YAML document of bearable size."""
+    """The document in `data`; None with at least one problem where it is no bearable YAML."""
     if len(data) > MAX_BYTES:
         return None, [Problem(name, 1, 1, "", f"is larger than {MAX_BYTES // 1024} KiB")]
     try:
@@ -89,7 +117,7 @@ def parse(data: bytes, name: str) -> tuple[Node | None, list[Problem]]:
 class _Unbearable(Exception):
     """The document is cyclic, too deep or too large once its aliases are followed."""
 
-    def __init__(self, mark: Any, message: str) -> None:
+    def __init__(self, mark: _Mark, message: str) -> None:
         super().__init__(message)
         self.mark = mark
         self.message = message
@@ -108,7 +136,7 @@ class _Builder:
         from ruamel.yaml.reader import ReaderError
 
         try:
-            documents: list[Any] = list(_compose_all(YAML(typ="safe", pure=True), text))
+            documents: list[_Raw] = list(_compose_all(YAML(typ="safe", pure=True), text))
             if len(documents) > 1:
                 self._note(documents[1].start_mark, "several documents in one file; keep one")
             if not documents:
@@ -117,22 +145,21 @@ class _Builder:
         except _Unbearable as fault:
             self._note(fault.mark, fault.message)
         except MarkedYAMLError as fault:
-            self._note(fault.problem_mark or fault.context_mark, _sentence(fault))
+            place = cast("_Fault", fault)
+            self._note(place.problem_mark or place.context_mark, _sentence(place))
         except ReaderError as fault:
-            line = text.count("\n", 0, fault.position) + 1
-            self.problems.append(
-                Problem(self.name, line, 1, "", "holds a character that YAML does not allow")
-            )
+            line = text.count("\n", 0, cast("_Fault", fault).position) + 1
+            self.problems.append(Problem(self.name, line, 1, "", "holds a character that YAML forbids"))
         except (YAMLError, ValueError, RecursionError, AttributeError, TypeError, IndexError) as fault:
             # The parser has its own surprises on garbage (bad escapes, deep nesting): still only a bad file.
             self.problems.append(Problem(self.name, 1, 1, "", f"is not YAML: {type(fault).__name__}"))
         return None, self.problems
 
-    def _note(self, mark: Any, message: str) -> None:
+    def _note(self, mark: _Mark | None, message: str) -> None:
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         self.problems.append(Problem(self.name, line, column, "", message))
 
-    def _node(self, raw: Any, depth: int) -> Node:
+    def _node(self, raw: _Raw, depth: int) -> Node:
         self.count += 1
         mark = raw.start_mark
         if id(raw) in self.open:
@@ -155,8 +182,8 @@ class _Builder:
         return node
 
 
-def _compose_all(yaml: Any, text: str) -> Iterator[Any]:
-    yield from yaml.compose_all(text)
+def _compose_all(yaml: YAML, text: str) -> Iterator[_Raw]:
+    yield from cast("Iterator[_Raw]", yaml.compose_all(text))  # pyright: ignore[reportUnknownMemberType]
 
 
 def _merge(node: Node) -> None:
@@ -174,6 +201,6 @@ def _merge(node: Node) -> None:
                     node.pairs.append((key, value))
 
 
-def _sentence(fault: Any) -> str:
+def _sentence(fault: _Fault) -> str:
     parts = [str(part).strip() for part in (fault.context, fault.problem) if part]
     return "is not YAML: " + ", ".join(parts)

@@ -43,7 +43,8 @@ def clone_missing(
     for item in wanted:
         say(f"clones {item.id} into {item.path}")
     with ThreadPoolExecutor(PARALLEL) as pool:
-        faults = [fault for fault in pool.map(lambda item: _clone(root, item, environment), wanted) if fault]
+        clones = [pool.submit(_clone, root, item, environment) for item in wanted]
+        faults = [fault for clone in clones if (fault := clone.result())]
     if faults:
         raise DevtoolsError("\n".join(faults), hint="PAYMENTS_GIT_BASE says where repositories come from")
     return [item.id for item in wanted]

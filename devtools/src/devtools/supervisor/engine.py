@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 STOP_COMMAND_GRACE_S = 120.0
 STRAY_GRACE_S = 3.0
+ON_REQUEST = "stopped on request"
 
 
 class Engine:
@@ -70,7 +71,7 @@ class Engine:
     # The plan
 
     def take(self, plan: Plan) -> None:
-        """Adopt a plan: a node in flight keeps the definition that it was started with until it starts anew."""
+        """Take a plan in: a node in flight keeps the run that it was started with until it starts anew."""
         self.plan = plan
         for name, definition in plan.definitions.items():
             node = self.nodes.get(name)
@@ -129,7 +130,7 @@ class Engine:
             await asyncio.wait([life])
         async with node.gate:
             if node.run is None:
-                if node.phase in ("starting", "stopping", "running", "pending"):
+                if life is not None and node.phase in ("starting", "stopping", "running", "pending"):
                     self.change(node, "stopped", reason)
                 return
             await self._end(node, grace_s, reason)
@@ -157,7 +158,7 @@ class Engine:
         self.change(node, *verdict)
 
     async def _run_stop_command(self, node: Node, grace_s: float | None) -> tuple[str, str] | None:
-        """The format's `stop`: bounded by two minutes; when it has ended, start is killed. None: it went well."""
+        """The format's `stop`, two minutes at most; when it has ended, start is killed. None: all well."""
         log = self.logs.open(node.id)
         try:
             stopping = self.spawn(node, node.definition.stop_command, log.descriptor, suffix="stop")
@@ -176,9 +177,9 @@ class Engine:
         names: Iterable[str] | None = None,
         *,
         grace_s: float | None = None,
-        reason: str = "stopped on request",
+        reason: str = ON_REQUEST,
     ) -> None:
-        """Stop nodes in reverse order: each once everything that depends on it has stopped, the rest at once."""
+        """Stop nodes in reverse order: each once all that depends on it has stopped, the rest at once."""
         wanted = set(self.nodes if names is None else names)
         edges = self.edges()
         done = {name: asyncio.Event() for name in wanted}

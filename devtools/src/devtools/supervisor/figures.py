@@ -19,7 +19,7 @@ _before: dict[str, tuple[float, int]] = {}
 
 
 def with_figures(nodes: list[Node]) -> list[dict[str, Any]]:
-    """The nodes as JSON with `cpu` (percent of one core since the last question, or since the start) and memory."""
+    """The nodes as JSON with `cpu` (percent of one core since the last question or the start) and memory."""
     processes = tree.snapshot() if any(node.run for node in nodes) else {}
     now = time.time()
     shown: list[dict[str, Any]] = []

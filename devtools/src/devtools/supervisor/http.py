@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_BODY = 16 * 1024 * 1024
-_REASONS = {200: "OK", 202: "Accepted", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
-_REASONS |= {409: "Conflict", 413: "Content Too Large", 500: "Internal Server Error", 503: "Unavailable"}
+_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 409: "Conflict", 413: "Content Too Large"}
 
 
 class Request(NamedTuple):
@@ -56,13 +55,13 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
         raise BadRequest(413, "the body is too large")
     data = await reader.readexactly(int(length)) if int(length) else b""
     try:
-        body = json.loads(data) if data else {}
+        body: object = json.loads(data) if data else {}
     except ValueError:
         raise BadRequest(400, "the body is not JSON") from None
     if not isinstance(body, dict):
         raise BadRequest(400, "the body is not a JSON object")
     target = urlsplit(parts[1])
-    return Request(parts[0], target.path, dict(parse_qsl(target.query)), body)
+    return Request(parts[0], target.path, dict(parse_qsl(target.query)), cast("dict[str, Any]", body))
 
 
 def write_json(writer: asyncio.StreamWriter, status: int, value: object) -> None:

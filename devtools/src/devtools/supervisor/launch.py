@@ -28,7 +28,7 @@ _LONGEST = 80  # a Unix socket's path holds 108 bytes, less on macOS; room for t
 
 
 def socket_path(state_dir: Path) -> Path:
-    """Where an instance's socket is: in its state, or under the temporary folder where that path is too long."""
+    """Where an instance's socket is: in its state, or in a temporary folder where that path is too long."""
     near = state_dir / "run" / "supervisor.sock"
     if len(os.fsencode(near)) <= _LONGEST:
         return near

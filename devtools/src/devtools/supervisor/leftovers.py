@@ -1,4 +1,4 @@
-"""What an earlier supervisor of this instance left running: found by recorded identity and mark, adopted or ended.
+"""What an earlier supervisor of this instance left running: found by identity and mark, adopted or ended.
 
 It must never touch a process that is not provably of this instance.
 """
@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from devtools import identity
 from devtools.supervisor import run, tree
@@ -23,10 +23,12 @@ GRACE_S = 5.0
 class Leftovers:
     """The runs recorded in the state file that still live, and every process that carries our mark."""
 
-    def __init__(self, token: str, recorded: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, token: str, recorded: object) -> None:
         self.token = token
         self._records: dict[str, dict[str, Any]] = {}
-        for name, record in recorded.items():
+        runs = cast("dict[str, Any]", recorded) if isinstance(recorded, dict) else {}
+        for name, item in runs.items():
+            record = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
             known = identity.from_json(record.get("identity"))
             mark = record.get("mark")
             # A forged or stale record may name a stranger's pid: only a process that carries our mark counts.

@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 
 from devtools import identity, statefile
 from devtools.supervisor import kernel
@@ -41,10 +42,14 @@ def main() -> int:
     kernel.become_subreaper()
     for name in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         # A handler that does nothing, not SIG_IGN: that one our services would inherit.
-        signal.signal(name, lambda *_: None)
+        signal.signal(name, _ignore)
     gc.freeze()
     asyncio.run(_serve(state_dir, ready))
     return 0
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    del number, frame
 
 
 async def _serve(state_dir: Path, ready: int) -> None:
@@ -53,8 +58,7 @@ async def _serve(state_dir: Path, ready: int) -> None:
     logs.install()
     before = journal.read()
     token = str(before.get("token") or secrets.token_hex(16))
-    recorded = before.get("runs")
-    leftovers = Leftovers(token, recorded if isinstance(recorded, dict) else {})
+    leftovers = Leftovers(token, before.get("runs"))
     engine = Engine(state_dir, token, reaper, logs, leftovers)
     if not before.get("token"):
         journal.write(engine)

@@ -31,7 +31,8 @@ def _route(summary: str, *, stream: bool = False, query: tuple[str, ...] = ()) -
 def _post(summary: str, *keys: str, stream: bool = True) -> dict[str, Any]:
     route = _route(summary, stream=stream)
     if keys:
-        schema = {"type": "object", "properties": {key: {} for key in keys}}
+        properties: dict[str, dict[str, str]] = {key: {} for key in keys}
+        schema = {"type": "object", "properties": properties}
         route["requestBody"] = {"content": {"application/json": {"schema": schema}}}
     return {"post": route}
 

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
 from typing import TYPE_CHECKING
 
 from devtools.supervisor import run

@@ -69,7 +69,7 @@ class Reaper:
 
 
 def exit_of_stranger(pid: int) -> asyncio.Future[None]:
-    """A future that is done when a process that may not be our child ends (pidfd; else asked 10 × a second)."""
+    """A future that is done when a process that may not be our child ends (by pidfd where there is one)."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[None] = loop.create_future()
     try:

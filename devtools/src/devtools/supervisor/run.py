@@ -26,7 +26,7 @@ KILL_WAIT_S = 5.0
 
 @dataclass(slots=True)
 class Run:
-    """A started command; `exited` brings the leader's exit code, None where it was adopted and so unknowable."""
+    """A started command; `exited` brings the leader's exit code, None where it was adopted."""
 
     pid: int
     identity: Identity | None

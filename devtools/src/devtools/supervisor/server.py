@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from devtools import plan as plans
 from devtools.supervisor import http, openapi
@@ -33,7 +33,7 @@ class Server:
 
     async def listen(self, path: Path) -> asyncio.AbstractServer:
         """Open the socket, readable by its owner only."""
-        path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)  # noqa: ASYNC240 (once, before anyone is served)
         mask = os.umask(0o177)
         try:
             return await asyncio.start_unix_server(self._serve, path)
@@ -102,7 +102,7 @@ class Server:
         """Wait until nodes are ready (services) or succeeded (tasks), one fails for good, or time is up."""
         names = self._names(request.query.get("ids", "").split(","))
         try:
-            async with asyncio.timeout(float(request.query.get("timeout", "60"))):
+            async with asyncio.timeout(_seconds(request.query.get("timeout", "60"))):
                 while True:
                     for name in names:
                         if reason := self.engine.nodes[name].cannot_meet("ready"):
@@ -126,14 +126,14 @@ class Server:
             kept = {item.id for item in plan.definitions.values() if leftovers.adoptable(item)}
             ended = await leftovers.reap_unknown(kept)
             stream.send({"leftovers": {"adopted": sorted(kept), "ended": ended}})
-        await self._drive(stream, self._names(request.body["roots"]))
+        await self._drive(stream, self._listed(request, "roots"))
 
     async def _start(
         self, request: http.Request, _: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self._refuse_while_closing()
         self._take_plan(request)
-        names = self._names(request.body["ids"])
+        names = self._listed(request, "ids")
         if not self.engine.leftovers.is_settled:
             await self.engine.leftovers.reap_unknown(set())
         rerun = bool(request.body.get("rerun"))
@@ -159,7 +159,7 @@ class Server:
         self, request: http.Request, _: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self._take_plan_if_given(request)
-        names = self._names(request.body["ids"])
+        names = self._listed(request, "ids")
         stream = http.Stream(writer)
         cancel = self._tell(stream, set(names))
         try:
@@ -174,7 +174,7 @@ class Server:
     ) -> None:
         self._refuse_while_closing()
         self._take_plan_if_given(request)
-        names = self._names(request.body["ids"])
+        names = self._listed(request, "ids")
         stream = http.Stream(writer)
         cancel = self._tell(stream, set(names))
         try:
@@ -249,6 +249,12 @@ class Server:
         if request.body.get("plan"):
             self._take_plan(request)
 
+    def _listed(self, request: http.Request, key: str) -> list[str]:
+        value = request.body.get(key)
+        if not isinstance(value, list):
+            raise http.BadRequest(400, f"`{key}` must be a list of ids")
+        return self._names(cast("list[str]", value))
+
     def _names(self, names: Iterable[str]) -> list[str]:
         wanted = [str(name) for name in names if name]
         for name in wanted:
@@ -265,3 +271,10 @@ def _has_settled(node: Node) -> bool:
     if node.is_active:
         return node.phase == "running" and node.ready
     return node.phase in ENDED or node.phase == "running"
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise http.BadRequest(400, "`timeout` must be a number of seconds") from None

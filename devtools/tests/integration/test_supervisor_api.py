@@ -1,0 +1,153 @@
+"""The supervisor's API over its socket, its manners as a process, and the probes that need one."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from devtools_waiting import until
+
+ONE = "services: {a: {name: A, triggeredBy: [postEnvironmentStart], commands: {start: exec sleep 600}}}\n"
+
+
+def ask(folder, request: str, body: object = None) -> tuple[int, dict]:
+    """One HTTP request over the supervisor's socket, as curl would send it."""
+    path = json.loads((folder.state / "supervisor.json").read_text())["socket"]
+    data = b"" if body is None else json.dumps(body).encode()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(10)
+        connection.connect(path)
+        connection.sendall(
+            f"{request} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
+        )
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(rest)
+
+
+def test_every_documented_route_exists(folder):
+    folder.write(ONE)
+    folder.up()
+    status, document = ask(folder, "GET /openapi.json")
+    assert status == 200
+    for path, methods in document["paths"].items():
+        if path in ("/v1/events", "/v1/down", "/v1/kill"):
+            continue
+        for method in methods:
+            status, answer = ask(folder, f"{method.upper()} {path}", {} if method == "post" else None)
+            assert "no route" not in str(answer), path
+            assert status in (200, 400, 404)
+
+
+def test_nonsense_is_answered_and_harms_nobody(folder):
+    folder.write(ONE)
+    folder.up()
+    assert ask(folder, "GET /nowhere")[0] == 404
+    assert ask(folder, "POST /v1/up", {"plan": 5})[0] == 400
+    assert ask(folder, "POST /v1/stop", {"ids": ["nobody"]})[0] == 404
+    assert ask(folder, "POST /v1/stop", [1])[0] == 400
+    assert folder.status()["a"]["phase"] == "running"
+
+
+def test_the_socket_and_the_state_are_private(folder):
+    folder.write(ONE)
+    folder.up()
+    person = json.loads((folder.state / "supervisor.json").read_text())
+    for name in (person["socket"], folder.state / "state.json", folder.state / "logs" / "a.log"):
+        assert Path(name).stat().st_mode & 0o077 == 0
+
+
+def test_the_supervisor_is_lean_and_rests(folder):
+    folder.write(ONE)
+    folder.up()
+    pid = folder.supervisor
+    time.sleep(0.5)
+
+    def ticks() -> int:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    before = ticks()
+    time.sleep(3)
+    assert ticks() - before <= 3  # 1 % of a core
+    maps = Path(f"/proc/{pid}/maps").read_text()
+    assert "pydantic" not in maps
+    resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    assert resident < 60 * 1024 * 1024
+
+
+def test_the_supervisor_imports_nothing_heavy():
+    words = (
+        "import sys, devtools.supervisor.main; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    shown = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout
+    assert not {"typer", "rich", "pydantic", "httpx", "jsonschema", "ruamel", "psutil"} & set(shown.split())
+
+
+def test_a_log_line_and_a_notification_make_a_service_ready(folder):
+    notify = (
+        "import os, socket, time; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM);"
+        "time.sleep(0.2); s.sendto(b'READY=1', os.environ['NOTIFY_SOCKET']); time.sleep(600)"
+    )
+    (folder.root / "notify.py").write_text(notify.replace("; ", "\n").replace(";", "\n"))
+    folder.write(
+        "services:\n"
+        "  l: {name: L, triggeredBy: [postEnvironmentStart],"
+        " commands: {start: 'sleep 0.2; echo now ready; exec sleep 600'}}\n"
+        "  n: {name: N, triggeredBy: [postEnvironmentStart], commands: {start: exec python3 notify.py}}\n",
+        "services: {l: {ready: {log: 'now r.ady', timeout: 10s}}, n: {ready: {notify: {}, timeout: 10s}}}\n",
+    )
+    folder.up()
+    nodes = folder.status()
+    assert (nodes["l"]["phase"], nodes["n"]["phase"]) == ("running", "running")
+
+
+def test_a_dead_liveness_probe_leads_to_a_restart(folder):
+    folder.write(
+        "services:\n  a: {name: A, triggeredBy: [postEnvironmentStart],"
+        " commands: {start: touch alive; exec sleep 600}}\n",
+        "services:\n  a:\n    live: {exec: test -f alive, interval: 100ms}\n"
+        "    restart: {policy: on-failure, backoff: 50ms}\n    stop: {grace: 1s}\n",
+    )
+    folder.up()
+    before = folder.status()["a"]["pid"]
+    (folder.root / "alive").unlink()
+    until(lambda: folder.status()["a"]["pid"] not in (before, None), "a new process")
+    assert folder.status()["a"]["restarts"] == 1
+
+
+def test_the_stop_command_of_the_format_is_run(folder):
+    folder.write(
+        "services:\n  a:\n    name: A\n    triggeredBy: [postEnvironmentStart]\n"
+        "    commands:\n      start: trap '' TERM; touch up; while :; do sleep 0.1; done\n"
+        "      stop: touch stopped-by-command\n"
+    )
+    folder.up()
+    until((folder.root / "up").exists, "it has begun")
+    folder.down()
+    assert (folder.root / "stopped-by-command").exists()
+
+
+def test_ten_thousand_lines_arrive_without_a_loss(folder):
+    folder.write("tasks: {t: {name: T, command: seq 1 100000}}\n")
+    done = folder.run("task", "start", "t")
+    assert done.returncode == 0
+    assert done.stdout.split() == [str(i) for i in range(1, 100_001)]
+
+
+def test_logs_can_be_filtered_and_read_as_json(folder):
+    folder.write("tasks: {t: {name: T, command: 'echo one; echo two; echo three'}}\n")
+    folder.run("task", "start", "t")
+    assert folder.run("logs", "--grep", "^t").stdout.count("\n") == 2
+    lines = [json.loads(line) for line in folder.run("logs", "--json", "-n", "1").stdout.splitlines()]
+    assert [(line["source"], line["line"]) for line in lines] == [("t", "three")]
+    assert folder.run("logs", "--since", "1h", "t").stdout.count("\n") == 3
+    assert folder.run("logs", "tt").returncode == 2
+    assert "did you mean `t`?" in folder.run("logs", "tt").stderr
