@@ -55,6 +55,11 @@ def create_database(server_url: str, *, from_template: str | None = None) -> str
         statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if from_template is not None:
             statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(from_template))
+            if conn.info.server_version >= 150000:
+                row = conn.execute("SHOW fsync").fetchone()
+                if row is not None and row[0] == "off":
+                    # Six times as fast, as long as the checkpoint that it needs costs nothing.
+                    statement += sql.SQL(" STRATEGY file_copy")
         conn.execute(statement)
     return name
 

@@ -20,13 +20,15 @@ from alembic.script import ScriptDirectory
 from psycopg import errors as pg
 from psycopg import sql
 from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from payments_schema.errors import PaymentsError
 
 OWNER_ROLE = "payments_migrator"
 _LOCK_ID = 0x7061796D656E7473 & 0x7FFFFFFFFFFFFFFF  # "payments"
-_FOLDER = resources.files("payments_schema.database") / "migrations"
+_FOLDER = Path(str(resources.files("payments_schema.database"))) / "migrations"
+ROLES = _FOLDER / "roles.sql"
 
 
 class MigrationFailed(PaymentsError):
@@ -53,12 +55,12 @@ class Migrated:
 
 def sql_files() -> list[Path]:
     """The numbered SQL files in their order."""
-    return sorted(Path(str(_FOLDER / "sql")).glob("*.sql"))
+    return sorted((_FOLDER / "sql").glob("*.sql"))
 
 
 def fingerprint() -> str:
     """A hash over roles and migrations: equal for equal schemas, made for naming template databases."""
-    digest = hashlib.sha256(Path(str(_FOLDER / "roles.sql")).read_bytes())
+    digest = hashlib.sha256(ROLES.read_bytes())
     for file in sql_files():
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
@@ -137,12 +139,16 @@ def _upgrade(conn: psycopg.Connection[Any], note: Callable[..., None]) -> None:
             config.attributes["connection"] = connection
             config.attributes["on_version_apply"] = note
             command.upgrade(config, "head")
-    except pg.LockNotAvailable as error:
-        raise MigrationBlocked(
-            f"a table is in use for longer than the lock timeout: {_first_line(error)}"
-        ) from error
+    except DBAPIError as error:
+        raise _explained(error.orig or error) from error
     except psycopg.Error as error:
-        raise MigrationFailed(_first_line(error)) from error
+        raise _explained(error) from error
+
+
+def _explained(error: BaseException) -> MigrationFailed:
+    if isinstance(error, pg.LockNotAvailable):
+        return MigrationBlocked(f"a table is in use for longer than the lock timeout: {_first_line(error)}")
+    return MigrationFailed(_first_line(error))
 
 
 @contextmanager
@@ -184,7 +190,7 @@ def _lock_holder(conn: psycopg.Connection[Any]) -> str:
 def _become_owner(conn: psycopg.Connection[Any]) -> None:
     """Make the roles where they are missing, and act as their owner, so that objects are the owner's."""
     try:
-        conn.execute(cast("Any", Path(str(_FOLDER / "roles.sql")).read_text(encoding="utf-8")))
+        conn.execute(cast("Any", ROLES.read_text(encoding="utf-8")))
         conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(OWNER_ROLE)))
     except pg.InsufficientPrivilege as error:
         raise MigrationFailed(
@@ -196,5 +202,5 @@ def _become_owner(conn: psycopg.Connection[Any]) -> None:
         ) from error
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -10,7 +10,10 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 from uuid import uuid4
 
 import psycopg
@@ -26,6 +29,9 @@ _NOISE = re.compile(r"^(--.*|SET .*|SELECT pg_catalog\.set_config.*|\\(un)?restr
 _HEADER = """\
 -- The newest schema at a glance. Made by `payments-schema snapshot`; edit the migrations, not this.
 -- A test proves that this file and the migrations build the same database.
+
+SET check_function_bodies = off;
+
 """
 
 
@@ -73,15 +79,38 @@ def _pg_dump(url: str, *arguments: str) -> str:
 
 
 def fresh(server_url: str) -> str:
-    """The dump of a database that the migrations have just built; the database is gone afterwards."""
-    name = f"payments_snapshot_{uuid4().hex[:12]}"
+    """The snapshot of what the migrations build, from databases made for it and gone afterwards.
+
+    Built twice, from the migrations and from the dump of that: Postgres prints an expression it has parsed
+    from its own print a little differently (fewer parentheses), and the second print is the lasting one.
+    """
+    with _scratch_database(server_url) as url:
+        migrate.migrate(url)
+        first = dump(url)
+    with _scratch_database(server_url) as url:
+        restore(url, first)
+        return dump(url)
+
+
+def restore(url: str, snapshot: str) -> None:
+    """Build an empty database from a snapshot."""
+    try:
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute(cast("Any", migrate.ROLES.read_text(encoding="utf-8")))
+            conn.execute(cast("Any", snapshot))
+    except psycopg.Error as error:
+        raise MigrationFailed(str(error).strip().splitlines()[0]) from error
+
+
+@contextmanager
+def _scratch_database(server_url: str) -> Generator[str]:
+    name = sql.Identifier(f"payments_snapshot_{uuid4().hex[:12]}")
     try:
         with psycopg.connect(server_url, autocommit=True) as conn:
-            conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            conn.execute(sql.SQL("CREATE DATABASE {}").format(name))
             try:
-                migrate.migrate(url_of(server_url, name))
-                return dump(url_of(server_url, name))
+                yield url_of(server_url, name.as_string().strip('"'))
             finally:
-                conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+                conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
     except psycopg.Error as error:
         raise MigrationFailed(str(error).strip().splitlines()[0]) from error

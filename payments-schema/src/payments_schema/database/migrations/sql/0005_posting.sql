@@ -378,8 +378,11 @@ END
 $$;
 
 CREATE FUNCTION ledger.set_minimum(p_owner_kind text, p_code text, p_currency text, p_min_balance bigint) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    UPDATE ledger.balance SET min_balance = p_min_balance
-    WHERE account_id = (ledger.account_ids(ARRAY[p_owner_kind], ARRAY[p_code], ARRAY[p_currency]))[1];
-END;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- First, in a statement of its own: the update would not see an account that it makes itself.
+    ids bigint[] := ledger.account_ids(ARRAY[p_owner_kind], ARRAY[p_code], ARRAY[p_currency]);
+BEGIN
+    UPDATE ledger.balance SET min_balance = p_min_balance WHERE account_id = ids[1];
+END
+$$;
