@@ -114,7 +114,7 @@ class Program:
         health = self._serve_health()
         self.broker.emit_after("process_boot")
         self._worker = dramatiq.Worker(
-            self.broker, worker_threads=self.settings.worker_threads, worker_timeout=int(_WAKE_S * 1000)
+            self.broker, worker_threads=self.settings.worker_threads, worker_timeout=1000
         )
         self._worker.start()
         status = self._watch()
