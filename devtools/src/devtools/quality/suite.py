@@ -6,6 +6,7 @@ Must not let a test see the developer's own database, workspace or settings.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -65,6 +66,8 @@ def run(
     command = [sys.executable, "-m", "pytest", "-n", WORKERS, "-q", f"--junitxml={report}"]
     command += ["-m", "" if long else "not long"]
     command += ["-k", keyword] if keyword else []
+    # A runner in the background hands SIGINT down ignored; tests that interrupt need it as a terminal has it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     done = subprocess.run(
         command, cwd=repository.folder, stdin=subprocess.DEVNULL, env=environment(database_url)
     )
