@@ -58,9 +58,9 @@ async def test_a_replay_answers_as_the_first_time_whatever_happened_since(conn):
     assert await one(conn, "SELECT count(*) FROM core.payment") == 1
 
 
-@pytest.mark.parametrize(
-    ("other", "differs"),
-    [
+async def test_another_request_under_the_same_key_is_told_what_differs(conn):
+    await some_payments(conn, a_payment("k"))
+    for other, differs in [
         (a_payment("k", "ACC-2"), ("accountId",)),
         (a_payment("k", amount=usd(1)), ("amount",)),
         (a_payment("k", amount=Money(25000, "EUR")), ("currency",)),
@@ -68,11 +68,8 @@ async def test_a_replay_answers_as_the_first_time_whatever_happened_since(conn):
         (a_payment("k", amount=Money(25000, "JPY")), ("amount", "currency")),
         (a_payment("k", description="x"), ("description",)),
         (a_payment("k", "ACC-9", usd(-1), description="x"), ("accountId", "amount", "description")),
-    ],
-)
-async def test_another_request_under_the_same_key_is_told_what_differs(conn, other, differs):
-    await some_payments(conn, a_payment("k"))
-    assert await store.create_many(conn, "client", [other]) == [("reused", None, differs)]
+    ]:
+        assert await store.create_many(conn, "client", [other]) == [("reused", None, differs)]
 
 
 async def test_a_key_of_another_route_is_reused(conn):
@@ -109,9 +106,8 @@ async def test_a_batch_of_replays_sends_nothing(conn):
     assert await one(conn, "SELECT count(*) FROM dramatiq.queue") == 1
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+async def test_texts_arrive_as_they_were_written(conn):
+    for text in [
         'quote " and \\ backslash',
         "{a,b}",
         "NULL",
@@ -120,12 +116,10 @@ async def test_a_batch_of_replays_sends_nothing(conn):
         "  spaces  ",
         ",",
         "%_",
-    ],
-)
-async def test_texts_arrive_as_they_were_written(conn, text):
-    [made] = await some_payments(conn, a_payment(text, account=text, description=text))
-    row = (await store.get(conn, made.id)).payment
-    assert (row.idempotency_key, row.account_id, row.description) == (text, text, text)
+    ]:
+        [made] = await some_payments(conn, a_payment(text, account=text, description=text))
+        row = (await store.get(conn, made.id)).payment
+        assert (row.idempotency_key, row.account_id, row.description) == (text, text, text)
 
 
 async def test_a_payment_and_its_reconciliation(conn):
@@ -171,10 +165,10 @@ async def test_filters_narrow_a_page(conn):
     assert await keys(q="acc-") == ["blue", "green", "red"]
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "0", "' OR 1=1"])
-async def test_a_cursor_that_is_not_ours_is_refused(conn, cursor):
-    with pytest.raises(InvalidCursor):
-        await store.list_page(conn, cursor=cursor)
+async def test_a_cursor_that_is_not_ours_is_refused(conn):
+    for cursor in ["", "x", "0", "' OR 1=1"]:
+        with pytest.raises(InvalidCursor):
+            await store.list_page(conn, cursor=cursor)
 
 
 async def test_a_balance_is_zero_for_an_account_never_seen(conn):
