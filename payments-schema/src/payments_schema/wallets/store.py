@@ -49,30 +49,25 @@ async def lock(conn: Connection, payment_ids: Iterable[str]) -> dict[str, Wallet
     return await _with_attempts(conn, await locked.fetchall())
 
 
-# The lease is the new due_at: whoever dies leaves a payment that becomes due again by itself.
 _TAKE_DUE: LiteralString = """
-WITH due AS MATERIALIZED (
-    SELECT id FROM core.wallet_payment
-    WHERE due_at <= %(now)s
-    ORDER BY due_at
-    LIMIT %(limit)s
-    FOR NO KEY UPDATE SKIP LOCKED
-)
-UPDATE core.wallet_payment AS p
-SET due_at = %(lease_until)s
-FROM due WHERE p.id = due.id
-RETURNING p.id, p.client, p.user_id, p.direction, p.amount_minor, p.currency, p.phone, p.network,
-    p.recipient_name, p.description, p.metadata, p.wanted_provider, p.created_at, p.expires_at, p.updated_at,
-    p.status, p.provider, p.review, p.risk, p.routing, p.failure_code, p.failure_reason, p.late_outcome,
-    p.voucher, p.due_at, p.traceparent
+SELECT id, client, user_id, direction, amount_minor, currency, phone, network, recipient_name, description,
+    metadata, wanted_provider, created_at, expires_at, updated_at, status, provider, review, risk, routing,
+    failure_code, failure_reason, late_outcome, voucher, due_at, traceparent
+FROM core.wallet_payment
+WHERE due_at <= %(now)s
+ORDER BY due_at
+LIMIT %(limit)s
+FOR NO KEY UPDATE SKIP LOCKED
 """
 
 
-async def take_due(
-    conn: Connection, *, now: datetime, lease_until: datetime, limit: int
-) -> dict[str, WalletPayment]:
-    """Take payments that are due, the longest due first, and lease them until `lease_until`."""
-    taken = await conn.execute(_TAKE_DUE, {"now": now, "lease_until": lease_until, "limit": limit})
+async def take_due(conn: Connection, *, now: datetime, limit: int) -> dict[str, WalletPayment]:
+    """Lock payments that are due, the longest due first.
+
+    The caller must save each with another due_at: that is its lease, and whoever dies while holding it leaves
+    a payment that becomes due again by itself.
+    """
+    taken = await conn.execute(_TAKE_DUE, {"now": now, "limit": limit})
     return await _with_attempts(conn, await taken.fetchall())
 
 

@@ -1,0 +1,1 @@
+"""Mobile-money providers behind one Protocol. Must not touch the database."""
