@@ -5,6 +5,7 @@ Must not speak HTTP, and must not decide what a payment allows.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,8 @@ from payments_schema.idempotency.store import differing_fields
 from payments_schema.ledger import store as ledger
 from payments_schema.ledger.posting import Posting
 from payments_schema.wire.cards import AuthorizeCard, CaptureCard, NothingAsked, RefundCard
+from psycopg.errors import RaiseException
+from psycopg.pq import TransactionStatus
 
 from payments_api.batching import Connection, MicroBatcher
 from payments_api.cards.render import payment_members
@@ -245,31 +248,43 @@ def _replay(
 
 
 async def flush(conn: Connection, items: Sequence[Asked], terms: Terms) -> Sequence[Answer | PaymentsError]:
-    """Carry out a batch in one transaction; a request that is refused harms no other."""
+    """Carry out a batch in one transaction; a request that is refused harms no other. conn: autocommit."""
     try:
         return await _carry_out(conn, items, terms)
-    except PostingRejected as refused:
+    except RaiseException as error:
         if len(items) == 1:
-            return [refused]
+            return [PostingRejected(error.diag.message_primary or "the ledger refused")]
         return [(await flush(conn, [item], terms))[0] for item in items]
 
 
 async def _carry_out(conn: Connection, items: Sequence[Asked], terms: Terms) -> list[Answer | PaymentsError]:
-    async with conn.pipeline(), conn.transaction():
-        await store.prefer_indexes(conn)
-        batch = await _begin(conn, items, terms)
-        answers = [batch.take(asked) for asked in items]
-        await store.save(conn, batch.changes)
-        await _post(conn, [movements.of(change) for change in batch.changes])
-        await events.record_many(conn, [facts.of(change) for change in batch.changes])
-        await _keep(conn, batch)
+    """Two round trips: what is needed to decide; then everything that was decided, and its commit.
+
+    BEGIN and COMMIT are written out: a transaction block of psycopg would wait for an answer to each.
+    """
+    try:
+        async with conn.pipeline():
+            await conn.execute("BEGIN")
+            batch = await _begin(conn, items, terms)
+            answers = [batch.take(asked) for asked in items]
+            await store.save(conn, batch.changes)
+            await ledger.post_all(conn, [movements.of(change) for change in batch.changes])
+            await events.record_all(conn, [facts.of(change) for change in batch.changes])
+            await _keep(conn, batch)
+            await conn.execute("COMMIT")
+    finally:
+        if conn.info.transaction_status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
+            await conn.rollback()
     return answers
 
 
 async def _begin(conn: Connection, items: Sequence[Asked], terms: Terms) -> _Batch:
     keys = sorted({(asked.client, asked.key) for asked in items if asked.key is not None})
-    claims = dict(zip(keys, await claim_many(conn, keys), strict=True))
-    held = await store.lock(conn, [asked.payment_id for asked in items if asked.payment_id is not None])
+    wanted = [asked.payment_id for asked in items if asked.payment_id is not None]
+    await store.prefer_indexes(conn)
+    # Sent in this order, and waited for together: keys are taken before payments.
+    claimed, held = await asyncio.gather(claim_many(conn, keys), store.lock(conn, wanted))
+    claims = dict(zip(keys, claimed, strict=True))
     stored = {
         name: (claim.route, claim.request or {}, claim.status or 200, claim.response)
         for name, claim in claims.items()
@@ -277,12 +292,6 @@ async def _begin(conn: Connection, items: Sequence[Asked], terms: Terms) -> _Bat
     }
     in_flight = {name for name, claim in claims.items() if not claim.is_ours}
     return _Batch(terms, terms.clock(), held, stored, in_flight)
-
-
-async def _post(conn: Connection, postings: Sequence[Posting]) -> None:
-    for posting, posted in zip(postings, await ledger.post_many(conn, postings), strict=True):
-        if posted.outcome != "posted":
-            raise PostingRejected(f"the ledger refused {posting.key}: {posted.reason or posted.outcome}")
 
 
 async def _keep(conn: Connection, batch: _Batch) -> None:

@@ -583,6 +583,27 @@ $$;
 
 ALTER FUNCTION ledger.post(p_reference text, p_key text, p_kind text, p_phase text, p_effective_at timestamp with time zone, p_reverses bigint, p_owner_kinds text[], p_codes text[], p_currencies text[], p_directions text[], p_amounts bigint[], OUT outcome text, OUT transaction_id bigint, OUT reason text) OWNER TO payments_migrator;
 
+CREATE FUNCTION ledger.post_all(p_references text[], p_keys text[], p_kinds text[], p_phases text[], p_effective_at timestamp with time zone[], p_reverses bigint[], l_items integer[], l_owner_kinds text[], l_codes text[], l_currencies text[], l_directions text[], l_amounts bigint[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    refused text;
+BEGIN
+    SELECT string_agg(
+        format('%s %s: %s', p_references[p.ord], p_keys[p.ord], coalesce(p.reason, p.outcome)), '; ') INTO refused
+    FROM ledger.post_many(
+        p_references, p_keys, p_kinds, p_phases, p_effective_at, p_reverses,
+        l_items, l_owner_kinds, l_codes, l_currencies, l_directions, l_amounts) AS p
+    WHERE p.outcome <> 'posted';
+    IF refused IS NOT NULL THEN
+        RAISE EXCEPTION 'the ledger refused: %', refused USING ERRCODE = 'raise_exception';
+    END IF;
+END
+$$;
+
+ALTER FUNCTION ledger.post_all(p_references text[], p_keys text[], p_kinds text[], p_phases text[], p_effective_at timestamp with time zone[], p_reverses bigint[], l_items integer[], l_owner_kinds text[], l_codes text[], l_currencies text[], l_directions text[], l_amounts bigint[]) OWNER TO payments_migrator;
+
 CREATE FUNCTION ledger.post_many(p_references text[], p_keys text[], p_kinds text[], p_phases text[], p_effective_at timestamp with time zone[], p_reverses bigint[], l_items integer[], l_owner_kinds text[], l_codes text[], l_currencies text[], l_directions text[], l_amounts bigint[]) RETURNS TABLE(ord integer, outcome text, transaction_id bigint, reason text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1848,6 +1869,10 @@ REVOKE ALL ON FUNCTION ledger.post(p_reference text, p_key text, p_kind text, p_
 
 GRANT ALL ON FUNCTION ledger.post(p_reference text, p_key text, p_kind text, p_phase text, p_effective_at timestamp with time zone, p_reverses bigint, p_owner_kinds text[], p_codes text[], p_currencies text[], p_directions text[], p_amounts bigint[], OUT outcome text, OUT transaction_id bigint, OUT reason text) TO payments_app;
 
+REVOKE ALL ON FUNCTION ledger.post_all(p_references text[], p_keys text[], p_kinds text[], p_phases text[], p_effective_at timestamp with time zone[], p_reverses bigint[], l_items integer[], l_owner_kinds text[], l_codes text[], l_currencies text[], l_directions text[], l_amounts bigint[]) FROM PUBLIC;
+
+GRANT ALL ON FUNCTION ledger.post_all(p_references text[], p_keys text[], p_kinds text[], p_phases text[], p_effective_at timestamp with time zone[], p_reverses bigint[], l_items integer[], l_owner_kinds text[], l_codes text[], l_currencies text[], l_directions text[], l_amounts bigint[]) TO payments_app;
+
 REVOKE ALL ON FUNCTION ledger.post_many(p_references text[], p_keys text[], p_kinds text[], p_phases text[], p_effective_at timestamp with time zone[], p_reverses bigint[], l_items integer[], l_owner_kinds text[], l_codes text[], l_currencies text[], l_directions text[], l_amounts bigint[]) FROM PUBLIC;
 
 GRANT ALL ON FUNCTION ledger.post_many(p_references text[], p_keys text[], p_kinds text[], p_phases text[], p_effective_at timestamp with time zone[], p_reverses bigint[], l_items integer[], l_owner_kinds text[], l_codes text[], l_currencies text[], l_directions text[], l_amounts bigint[]) TO payments_app;
@@ -2150,7 +2175,7 @@ INSERT INTO core.currency VALUES ('YER', 2, 0.01, 'Yemeni Rial');
 INSERT INTO core.currency VALUES ('ZAR', 2, 0.01, 'Rand');
 INSERT INTO core.currency VALUES ('ZMW', 2, 0.01, 'Zambian Kwacha');
 INSERT INTO core.currency VALUES ('ZWG', 2, 0.01, 'Zimbabwe Gold');
-INSERT INTO core.migration VALUES ('0013');
+INSERT INTO core.migration VALUES ('0014');
 INSERT INTO ledger.chart VALUES ('customer', 'liability', 'credit', 'What we owe a customer');
 INSERT INTO ledger.chart VALUES ('customer_funds', 'asset', 'debit', 'What cardholders'' banks owe us for captured payments');
 INSERT INTO ledger.chart VALUES ('customer_holds', 'asset', 'debit', 'Funds held by authorizations');

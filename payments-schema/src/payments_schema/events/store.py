@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
@@ -37,23 +37,33 @@ async def record_many(conn: Connection, events: Sequence[NewEvent]) -> list[int]
     """Record facts in one statement; their numbers in order."""
     if not events:
         return []
-    cursor = await conn.execute(
-        """
-        INSERT INTO core.event (type, version, subject, data)
-        SELECT e.type, e.version, e.subject, e.data
-        FROM unnest(%s::text[], %s::smallint[], %s::text[], %s::jsonb[]) WITH ORDINALITY
-            AS e (type, version, subject, data, n)
-        ORDER BY e.n
-        RETURNING id
-        """,
-        [
-            texts([e.type for e in events]),
-            ints([e.version for e in events]),
-            texts([e.subject for e in events]),
-            texts([_encode(e.data) for e in events]),
-        ],
-    )
+    cursor = await conn.execute(_RECORD, _arguments(events))
     return sorted(row[0] for row in await cursor.fetchall())
+
+
+async def record_all(conn: Connection, events: Sequence[NewEvent]) -> None:
+    """Record facts in one statement without reading anything back, so that a pipeline need not wait."""
+    if events:
+        await conn.execute(_RECORD, _arguments(events))
+
+
+_RECORD: LiteralString = """
+INSERT INTO core.event (type, version, subject, data)
+SELECT e.type, e.version, e.subject, e.data
+FROM unnest(%s::text[], %s::smallint[], %s::text[], %s::jsonb[]) WITH ORDINALITY
+    AS e (type, version, subject, data, n)
+ORDER BY e.n
+RETURNING id
+"""
+
+
+def _arguments(events: Sequence[NewEvent]) -> list[str]:
+    return [
+        texts([e.type for e in events]),
+        ints([e.version for e in events]),
+        texts([e.subject for e in events]),
+        texts([_encode(e.data) for e in events]),
+    ]
 
 
 async def _place(conn: Connection, cursor: str | None) -> tuple[str, int]:

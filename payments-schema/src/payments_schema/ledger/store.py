@@ -101,19 +101,32 @@ async def post_many(conn: Connection, postings: Sequence[Posting]) -> list[Poste
     """Post a batch in a handful of statements; outcomes in order. A rejected item fails alone."""
     if not postings:
         return []
-    cursor = await conn.execute(
-        _POST_MANY,
-        [
-            arrays.texts([p.reference for p in postings]),
-            arrays.texts([p.key for p in postings]),
-            arrays.texts([p.kind for p in postings]),
-            arrays.texts([p.phase.value for p in postings]),
-            [p.effective_at for p in postings],
-            arrays.ints([p.reverses for p in postings]),
-            *Legs.of(postings).arguments(),
-        ],
-    )
+    cursor = await conn.execute(_POST_MANY, _arguments(postings))
     return [Posted(*row) for row in await cursor.fetchall()]
+
+
+_POST_ALL: LiteralString = "SELECT ledger.post_all(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+
+
+async def post_all(conn: Connection, postings: Sequence[Posting]) -> None:
+    """Post a batch, all of it new: for callers that decided under a lock. Nothing is read back.
+
+    Raises psycopg's RaiseException, in a pipeline only at its end, where one is a duplicate or rejected.
+    """
+    if postings:
+        await conn.execute(_POST_ALL, _arguments(postings))
+
+
+def _arguments(postings: Sequence[Posting]) -> list[Any]:
+    return [
+        arrays.texts([p.reference for p in postings]),
+        arrays.texts([p.key for p in postings]),
+        arrays.texts([p.kind for p in postings]),
+        arrays.texts([p.phase.value for p in postings]),
+        [p.effective_at for p in postings],
+        arrays.ints([p.reverses for p in postings]),
+        *Legs.of(postings).arguments(),
+    ]
 
 
 async def ensure_accounts(conn: Connection, accounts: Sequence[tuple[Account, str]]) -> None:
