@@ -115,7 +115,7 @@ def migrate(
         def note(**facts: Any) -> None:
             revision = cast("str", facts["step"].up_revision_id)
             applied.append(revision)
-            say(f"migrated to {revision}: {facts['step'].up_revision.doc}")
+            say(f"migrated to {facts['step'].up_revision.doc.partition(':')[0]}")
 
         _upgrade(conn, note)
         conn.autocommit = True
