@@ -1,4 +1,4 @@
-"""`devtools chaos`: break a world of its own by a seed, and certify what survived. Must not touch another one."""
+"""`devtools chaos`: break a world of its own by a seed, certify what survived. Must not touch another one."""
 
 from __future__ import annotations
 
@@ -16,17 +16,25 @@ def command(
     minutes: Annotated[
         float, typer.Option(help="How long faults strike; at least each kind once.", min=0.0, max=600.0)
     ] = 1.0,
+    only: Annotated[
+        str | None, typer.Option("--faults", metavar="KIND,…", help="Only these kinds of fault.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> int:
     """Strike seeded faults under load; exit 1 where anything acknowledged was lost, doubled or misbooked."""
     from devtools.chaos import run, scenarios
+    from devtools.chaos.plan import KINDS
     from devtools.workspace import locate
 
     made = scenarios.make(scenario)
     if made is None:
         raise WrongUse(f"no scenario is called {scenario}", hint=f"one of {', '.join(scenarios.names())}")
+    kinds = KINDS if only is None else tuple(only.split(","))
+    for kind in kinds:
+        if kind not in KINDS:
+            raise WrongUse(f"no fault is called {kind}", hint=f"some of {', '.join(KINDS)}")
     workspace = locate()
-    certificate = run.run(run.Wanted(seed, minutes, made), workspace.state_dir, console.say)
+    certificate = run.run(run.Wanted(seed, minutes, made, kinds), workspace.state_dir, console.say)
     if as_json:
         console.out_json(certificate)
     else:
