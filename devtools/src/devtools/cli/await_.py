@@ -55,13 +55,22 @@ def _wait_alone(session: Session, names: list[str], limit_s: float) -> None:
         definition = plan.definitions[name]
         if definition.external:
             continue
-        if definition.ready is None or definition.ready.kind in ("log", "notify"):
+        probe = _from_outside(session, definition)
+        if probe is None:
             console.say(f"await: nothing tells from outside whether {name} is ready; goes on")
             continue
-        while not _passes(plan, definition, definition.ready):
+        while not _passes(plan, definition, probe):
             if time.monotonic() > deadline:
                 raise DevtoolsError(f"{name} was not ready within {limit_s:g} s")
             time.sleep(POLL_S)
+
+
+def _from_outside(session: Session, definition: Definition) -> Probe | None:
+    """The probe that anyone may ask; a log is the supervisor's, so then the format's own counts."""
+    if definition.ready is not None and definition.ready.kind not in ("log", "notify"):
+        return definition.ready
+    service = session.files[0].services.get(definition.id)
+    return Probe("exec", command=service.ready, timeout_s=10.0) if service and service.ready else None
 
 
 def _passes(plan: Plan, definition: Definition, probe: Probe) -> bool:
