@@ -23,14 +23,15 @@ from typing import cast
 MOST_CONNECTIONS = 1000
 MOST_SECONDS = 120.0
 MOST_REQUESTS = 2_000_000
+_THIS_FILE = str(Path(__file__).resolve())
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to send. `{n}` in path, headers and body becomes a number that no other request of the run has.
+    """What to send. `{n}` in path, headers and body becomes a number that no other request of it has.
 
     values: one for each request, in order, in place of `{value}`; there must be enough of them.
-    rate: requests a second in open mode; 0 is closed mode, where each connection sends when it has its answer.
+    rate: requests a second in open mode; 0 is closed mode, where a connection sends when it has its answer.
     """
 
     port: int
@@ -247,7 +248,7 @@ async def run_apart(plan: Plan) -> Report:
     """Carry a plan out in a process of its own, so that client and server do not share an interpreter."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        str(Path(__file__).resolve()),
+        _THIS_FILE,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

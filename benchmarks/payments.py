@@ -50,18 +50,32 @@ def serve() -> None:
     settings = load_settings()
     logs.configure(settings.log_level)
     app = create_app(settings)
-    answer = json.dumps({
-        "id": str(uuid4()), "idempotency_key": "run-000000001", "account_id": "ACC-1", "amount": "250.00",
-        "currency": "USD", "status": "pending", "description": "bench",
-        "created_at": "2026-01-01T00:00:00.000000Z", "updated_at": "2026-01-01T00:00:00.000000Z",
-    }, separators=(",", ":")).encode()
+    answer = json.dumps(
+        {
+            "id": str(uuid4()),
+            "idempotency_key": "run-000000001",
+            "account_id": "ACC-1",
+            "amount": "250.00",
+            "currency": "USD",
+            "status": "pending",
+            "description": "bench",
+            "created_at": "2026-01-01T00:00:00.000000Z",
+            "updated_at": "2026-01-01T00:00:00.000000Z",
+        },
+        separators=(",", ":"),
+    ).encode()
     router = APIRouter(route_class=Door)
 
     async def noop(request: Request, key: IdempotencyKey, body: CreatePayment) -> Response:
         return Response(answer, 201, None, "application/json")
 
     # Annotations are texts in this module; FastAPI must find the names of this function.
-    noop.__annotations__ = {"request": Request, "key": IdempotencyKey, "body": CreatePayment, "return": Response}
+    noop.__annotations__ = {
+        "request": Request,
+        "key": IdempotencyKey,
+        "body": CreatePayment,
+        "return": Response,
+    }
     router.post("/bench/noop", status_code=201, openapi_extra=roles(PAYERS))(noop)
     app.include_router(router)
     listen(app, settings)
@@ -96,7 +110,10 @@ def running_api(database_url: str, log: Path) -> Iterator[int]:
     environment |= {"DATABASE_URL": database_url, "PORT": str(port)}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).resolve()), "--serve"], stdout=output, stderr=output, env=environment
+            [sys.executable, str(Path(__file__).resolve()), "--serve"],
+            stdout=output,
+            stderr=output,
+            env=environment,
         )
     try:
         _wait_until_open(port, process, log)
@@ -223,7 +240,8 @@ async def measure(server: str) -> tuple[dict[str, Any], dict[str, float]]:
     with tempfile.TemporaryDirectory() as folder, fresh_database(server) as url:
         async with _connection(url) as conn:
             settings = {
-                name: await _setting(conn, name) for name in ("fsync", "synchronous_commit", "full_page_writes")
+                name: await _setting(conn, name)
+                for name in ("fsync", "synchronous_commit", "full_page_writes")
             }
         with running_api(url, Path(folder) / "api.log") as port:
             figures = settings | {"cores": os.cpu_count()} | await singles(port) | await batches(port, url)

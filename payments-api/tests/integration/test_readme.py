@@ -31,6 +31,8 @@ def test_every_command_prints_what_the_readme_says(api: Any) -> None:
         # --json came with curl 7.82; older ones take it apart.
         portable = command.replace("--json ", "-H 'Content-Type: application/json' -d ")
         environment = {"API": api.url, "PATH": "/usr/bin:/bin"}
-        done = subprocess.run(["sh", "-c", portable], capture_output=True, text=True, env=environment, check=True)
+        done = subprocess.run(
+            ["sh", "-c", portable], capture_output=True, text=True, env=environment, check=True
+        )
         for text in expected:
             assert text in done.stdout, (command, done.stdout)

@@ -28,9 +28,7 @@ class EventFilter(BaseModel):
     )
     type: Annotated[SearchText | None, AbsentWhenEmpty] = None
     subject: Annotated[SearchText | None, AbsentWhenEmpty] = None
-    since: Annotated[Moment | None, AbsentWhenEmpty] = Field(
-        None, description="Recorded then or later."
-    )
+    since: Annotated[Moment | None, AbsentWhenEmpty] = Field(None, description="Recorded then or later.")
     until: Annotated[Moment | None, AbsentWhenEmpty] = Field(None, description="Recorded before.")
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-import psycopg
 from payments_schema.database.pool import Pool, unit_of_work
-from payments_schema.errors import PaymentsError
+from payments_schema.jobs import store as jobs
 from prometheus_client import CollectorRegistry, Gauge
 
-from payments_api.health.operations import queue_facts
-from payments_api.http.problems import DATABASE_AWAY
+from payments_api.http.problems import DATABASE_UNUSABLE
 
 _DEADLINE_S = 1.0
 
@@ -45,12 +43,12 @@ async def refresh(gauges: Gauges, pool: Pool) -> None:
     gauges.connections.labels("free").set(stats.get("pool_available", 0))
     try:
         async with asyncio.timeout(_DEADLINE_S), unit_of_work(pool) as conn:
-            facts = await queue_facts(conn)
-    except (*DATABASE_AWAY, PaymentsError, psycopg.errors.ProgrammingError):
+            depth = await jobs.depth(conn)
+    except DATABASE_UNUSABLE:
         gauges.database_up.set(0)
         return
     gauges.database_up.set(1)
-    for state in ("ready", "running", "dead"):
-        gauges.queue.labels(state).set(facts[state])
-    gauges.oldest_s.set(facts["oldest_s"])
-    gauges.workers.set(facts["workers"])
+    for state, number in (("ready", depth.ready), ("running", depth.running), ("dead", depth.dead)):
+        gauges.queue.labels(state).set(number)
+    gauges.oldest_s.set(depth.oldest_s)
+    gauges.workers.set(depth.workers)

@@ -41,6 +41,8 @@ NOT_MIGRATED: tuple[type[Exception], ...] = (
     postgres.InsufficientPrivilege,
 )
 
+DATABASE_UNUSABLE: tuple[type[Exception], ...] = (*DATABASE_AWAY, *NOT_MIGRATED, PaymentsError)
+
 
 class Problem(HTTPException):
     """A refusal made at the HTTP edge; `extra` members stand beside the standard ones."""

@@ -50,6 +50,8 @@ def make_pool(
         max_size=max_size,
         name=name,
         timeout=timeout_s,
+        # Short, so that after an outage the next request connects instead of waiting out a long back-off.
+        reconnect_timeout=2.0,
         max_waiting=max_waiting,
         check=AsyncConnectionPool.check_connection,
         configure=take_application_role,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
@@ -225,3 +225,28 @@ def _job(
         error=error or options.get("traceback"),
         history=history,
     )
+
+
+class QueueDepth(NamedTuple):
+    """The queue in five figures; `oldest_s` is the age of the oldest message that waits."""
+
+    ready: int
+    running: int
+    dead: int
+    oldest_s: int
+    workers: int
+
+
+async def depth(conn: Connection) -> QueueDepth:
+    """Count messages by what they wait for, and the workers seen in the last 15 seconds."""
+    found = await conn.execute(
+        """
+        SELECT count(*) FILTER (WHERE state = 'queued' AND due_at <= now()),
+            count(*) FILTER (WHERE state = 'consumed'),
+            count(*) FILTER (WHERE state = 'rejected'),
+            greatest(0, extract(epoch FROM now() - min(due_at) FILTER (WHERE state = 'queued')))::int,
+            (SELECT count(*) FROM dramatiq.worker WHERE seen_at > now() - interval '15 seconds')
+        FROM dramatiq.queue WHERE state IN ('queued', 'consumed', 'rejected')
+        """
+    )
+    return QueueDepth(*(await found.fetchone() or (0, 0, 0, 0, 0)))

@@ -79,7 +79,7 @@ class CreateBatchItem(CreatePayment):
 
 
 class BatchRequest(CamelModel):
-    """Up to 1,000 payments. Each item is read by itself (`CreateBatchItem`), so that a bad one fails alone."""
+    """Up to 1,000 payments. Each is read by itself (`CreateBatchItem`), so that a bad one fails alone."""
 
     payments: list[Any] = Field(min_length=1, max_length=1000)
 
