@@ -1,4 +1,4 @@
-"""How much `devtools up` costs above an ideal start of the same commands, and what its supervisor costs at rest.
+"""How much `devtools up` costs above an ideal start of the same commands, and its supervisor at rest.
 
 Must not disturb a running workspace: every run has a state folder of its own. The ideal is a bare loop in the
 same run that starts each command the moment what it depends on is ready.
@@ -133,7 +133,7 @@ def synthetic(graph: graphs.Graph, room: Path) -> tuple[list[float], list[float]
                 {name: graphs.command(graph, name) for name in graph.edges},
                 graph.edges,
                 {name: (folder / f"{name}.ok").exists for name in graph.edges},
-                dict.fromkeys(graph.edges, dict(os.environ)),
+                {name: dict(os.environ) for name in graph.edges},
             )
         )
         loop.stop({}, list(graph.edges))

@@ -1,4 +1,4 @@
-"""The graphs that `up` is measured with: services that need a while, are then ready, and depend on each other.
+"""The graphs that `up` is measured with: services that need a while and depend on each other.
 
 It must not start or measure anything.
 """

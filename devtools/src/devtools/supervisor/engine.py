@@ -42,6 +42,7 @@ class Engine:
         self.plan: Plan | None = None
         self.nodes: dict[str, Node] = {}
         self.is_closing = False
+        self.asking = 0
         self._changed = asyncio.Event()
         self._observers: list[Callable[[Node], None]] = []
 

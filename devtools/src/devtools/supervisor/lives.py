@@ -209,9 +209,11 @@ async def _ask_until_ready(engine: Engine, node: Node, current: Run, probe: Prob
             notifications.close()
         return
     shell = _shell(engine, node, probe)
+    engine.asking += 1
     try:
         await _poll(engine, node, current, probe, shell)
     finally:
+        engine.asking -= 1
         if shell is not None:
             shell.close()
 
@@ -234,7 +236,7 @@ async def _poll(engine: Engine, node: Node, current: Run, probe: Probe, shell: P
             if "listens there, not this service" in answer.detail:
                 engine.change(node, reason=answer.detail)
         now = loop.time()
-        await asyncio.sleep(probes.interval(probe, now - began, now - asked))
+        await asyncio.sleep(probes.interval(probe, now - began, now - asked, engine.asking))
 
 
 async def _until_logged(engine: Engine, node: Node, current: Run, pattern: re.Pattern[bytes]) -> None:
