@@ -26,6 +26,8 @@ from .cards import actors as card_actors
 from .cards.operations import Expirer
 from .database import Line
 from .health import HealthServer
+from .ledger import actors as ledger_actors
+from .ledger.operations import Sealer
 from .queue import store
 from .queue.broker import PostgresBroker
 from .queue.connection import connect
@@ -35,10 +37,13 @@ from .reconciliation import actors
 from .reconciliation.operations import Reconciler
 from .settings import APPLICATION_ROLE, InvalidSettings, Settings
 from .telemetry import Metrics, Telemetry, configure_logs
+from .wallets import actors as wallet_actors
+from .wallets.assembly import assemble
+from .wallets.settings import WalletSettings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-RELAYED_QUEUES = (actors.QUEUE, actors.MAINTENANCE_QUEUE)
+RELAYED_QUEUES = (actors.QUEUE, actors.MAINTENANCE_QUEUE, wallet_actors.QUEUE)
 _WAKE_S = 0.25
 
 
@@ -62,13 +67,15 @@ def schedules(settings: Settings) -> list[Schedule]:
             "sweep_reconciliations", settings.recon_sweep_s, actors.MAINTENANCE_QUEUE, "sweep_reconciliations"
         ),
         Schedule(card_actors.EXPIRE, settings.card_expiry_s, actors.MAINTENANCE_QUEUE, card_actors.EXPIRE),
+        Schedule(ledger_actors.SEAL, settings.ledger_seal_s, actors.MAINTENANCE_QUEUE, ledger_actors.SEAL),
+        *wallet_actors.schedules(WalletSettings()),
     ]
 
 
 class CloseLine(Middleware):
     """Closes the operations' lines once no actor runs, while the event loop still does."""
 
-    def __init__(self, *owners: Reconciler | Expirer) -> None:
+    def __init__(self, *owners: Reconciler | Expirer | Sealer) -> None:
         self._owners = owners
 
     def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
@@ -97,9 +104,18 @@ class Program:
         )
         expirer = Expirer(Line(settings.database_url, name="recon-worker cards", role=APPLICATION_ROLE))
         card_actors.declare(self.broker, expirer, queue=actors.MAINTENANCE_QUEUE)
-        self.broker.add_middleware(CloseLine(self.reconciler, expirer))
+        sealer = Sealer(Line(settings.database_url, name="recon-worker ledger", role=APPLICATION_ROLE))
+        ledger_actors.declare(self.broker, sealer, queue=actors.MAINTENANCE_QUEUE)
+        self.broker.add_middleware(CloseLine(self.reconciler, expirer, sealer))
+        self._declare_wallets()
         self._stop = threading.Event()
         self._worker: dramatiq.Worker | None = None
+
+    def _declare_wallets(self) -> None:
+        metrics = wallet_actors.WalletMetrics(self.metrics.registry)
+        wallets = assemble(self.settings.database_url, WalletSettings(), observe=metrics.observe)
+        wallet_actors.declare(self.broker, wallets)
+        self.broker.add_middleware(wallet_actors.CloseWallets(wallets))
 
     @property
     def is_ready(self) -> bool:

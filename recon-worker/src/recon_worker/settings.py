@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     card_expiry_s: float = Field(
         default=10.0, ge=0.5, le=86_400, description="How often overdue card holds are released."
     )
+    ledger_seal_s: float = Field(
+        default=5.0, ge=0.5, le=86_400, description="How often what is settled is sealed."
+    )
 
     @field_validator("log_level", mode="before")
     @classmethod

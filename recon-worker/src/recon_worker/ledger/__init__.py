@@ -1,0 +1,1 @@
+"""The ledger's upkeep that nobody waits for: sealing. Must not post."""
