@@ -33,6 +33,10 @@ from payments_api.payments import operations
 from payments_api.payments import routes as payments
 from payments_api.payments.operations import PaymentBatcher
 from payments_api.settings import Settings
+from payments_api.wallets import bookkeeping as wallet_books
+from payments_api.wallets import callbacks as wallet_callbacks
+from payments_api.wallets import operations as wallet_operations
+from payments_api.wallets import routes as wallets
 
 _DESCRIPTION = """
 Payments that reconcile, and the operations around them.
@@ -71,7 +75,21 @@ def create_app(settings: Settings) -> FastAPI:
     limiter = RateLimiter(settings.requests_per_s, settings.rate_limit_burst)
     app.state.doorkeeper = Doorkeeper(authenticator(settings), limiter)
     problems.install(app)
-    for capability in (payments, cards, accounts, jobs, ledger, events, health):
+    app.state.wallet_terms = wallet_operations.Terms.of(settings)
+    app.state.airteltigo_shared_key = settings.airteltigo_shared_key.get_secret_value()
+    capabilities = (
+        payments,
+        cards,
+        wallet_books,
+        wallets,
+        wallet_callbacks,
+        accounts,
+        jobs,
+        ledger,
+        events,
+        health,
+    )
+    for capability in capabilities:
         app.include_router(capability.router)
     if settings.serves_docs:
         app.include_router(documentation.router)

@@ -100,6 +100,12 @@ class Settings(BaseSettings):
     card_hold_s: int = Field(
         7 * 24 * 3600, ge=1, le=365 * 24 * 3600, description="How long an authorization holds funds."
     )
+    wallet_least_minor: int = Field(100, ge=1, description="Least amount of a wallet payment, minor units.")
+    wallet_most_minor: int = Field(5_000_000, ge=1, description="Most of a wallet payment, minor units.")
+    wallet_timeout_s: int = Field(300, ge=1, le=86_400, description="How long a wallet payment may take.")
+    airteltigo_shared_key: SecretStr = Field(
+        SecretStr("sandbox-airteltigo-secret"), description="Signs AirtelTigo's callbacks."
+    )
     allowed_hosts: str = Field(
         "",
         description="Names taken in Host, with commas, * for any; default: loopback where open, else *.",

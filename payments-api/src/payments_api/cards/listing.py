@@ -14,12 +14,15 @@ from typing import Annotated, Any
 from payments_schema import ids
 from payments_schema.cards import store as cards
 from payments_schema.errors import InvalidCursor
+from payments_schema.wallets import store as wallets
 from payments_schema.wire.cards import CardStatus, PaymentKind
+from payments_schema.wire.wallets import WalletStatus
 from pydantic import BaseModel, ConfigDict, Field
 
 from payments_api.batching import Connection
 from payments_api.cards.render import payment_members
 from payments_api.http.text import AbsentWhenEmpty, SearchText
+from payments_api.wallets import render
 
 Members = dict[str, Any]
 Source = Callable[[Connection, int, str | None, str | None, str | None], Awaitable[list[Members]]]
@@ -32,7 +35,7 @@ class ListFilter(BaseModel):
 
     limit: int = Field(20, ge=1, le=100)
     cursor: Annotated[SearchText | None, AbsentWhenEmpty] = None
-    status: Annotated[CardStatus | None, AbsentWhenEmpty] = None
+    status: Annotated[CardStatus | WalletStatus | None, AbsentWhenEmpty] = None
     kind: Annotated[PaymentKind | None, AbsentWhenEmpty] = None
 
 
@@ -43,8 +46,15 @@ async def _cards(
     return [payment_members(payment) for payment in found]
 
 
+async def _wallets(
+    conn: Connection, limit: int, before: str | None, status: str | None, client: str | None
+) -> list[Members]:
+    found = await wallets.list_before(conn, limit=limit, before=before, status=status, client=client)
+    return [render.view(payment).model_dump(mode="json") for payment in found]
+
+
 # A further kind adds its source here; its members must have an `id` of the same time-ordered form.
-SOURCES: Mapping[PaymentKind, Source] = {PaymentKind.CARD: _cards}
+SOURCES: Mapping[PaymentKind, Source] = {PaymentKind.CARD: _cards, PaymentKind.WALLET: _wallets}
 
 
 async def list_payments(conn: Connection, wanted: ListFilter, client: str | None) -> bytes:

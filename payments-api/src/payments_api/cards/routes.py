@@ -20,6 +20,7 @@ from payments_schema.wire.cards import (
     Preview,
     RefundCard,
 )
+from payments_schema.wire.wallets import WalletView
 
 from payments_api.cards import operations
 from payments_api.cards.listing import ListFilter, list_payments
@@ -29,6 +30,8 @@ from payments_api.http.auth import PAYERS, READERS, STAFF, Principal
 from payments_api.http.door import Door, principal, roles
 from payments_api.http.idempotency import REPLAYED, IdempotencyHeader, parse_key
 from payments_api.http.unit_of_work import UnitOfWork
+from payments_api.wallets import operations as wallets
+from payments_api.wallets.render import view as wallet_view
 
 router = APIRouter(prefix="/api/v1", route_class=Door, tags=["cards"])
 Caller = Annotated[Principal, Depends(principal)]
@@ -117,10 +120,18 @@ async def show_list(conn: UnitOfWork, caller: Caller, wanted: Annotated[ListFilt
     return Response(await list_payments(conn, wanted, _owner(caller)), media_type=_JSON)
 
 
-@router.get("/payments/{payment_id}", response_model=CardPaymentView, openapi_extra=roles(READERS))
+@router.get(
+    "/payments/{payment_id}", response_model=CardPaymentView | WalletView, openapi_extra=roles(READERS)
+)
 async def show(request: Request, conn: UnitOfWork, caller: Caller, payment_id: str) -> Response:
     """Show a payment; a hold whose time is over is released by looking at it."""
-    return Response(payment_bytes(await _look(request, conn, caller, payment_id)), media_type=_JSON)
+    try:
+        members = payment_bytes(await _look(request, conn, caller, payment_id))
+    except PaymentNotFound:
+        # Cards and wallets share this address; a wallet payment is found by the same kind of id.
+        wallet = await wallets.read(conn, payment_id, _owner(caller))
+        members = wallet_view(wallet).model_dump_json().encode()
+    return Response(members, media_type=_JSON)
 
 
 @router.get("/payments/{payment_id}/ledger", openapi_extra=roles(READERS))

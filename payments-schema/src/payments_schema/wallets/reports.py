@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import date
 from html import escape
 from typing import Any, LiteralString
@@ -103,3 +104,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
         major(row[name], row["currency"]) if name.endswith("_minor") else str(row[name]) for name in FIGURES
     ]
     return [str(row["provider"]), str(row["currency"]), *figures]
+
+
+def as_json(rows: list[dict[str, Any]]) -> str:
+    """The report for a program."""
+    return json.dumps(rows, separators=(",", ":"))

@@ -36,11 +36,10 @@ def declare(broker: Broker, wallets: Wallets) -> None:
         await wallets.clerk.report_lately()
 
     # No retries: the sweep is the retry.
-    put = dramatiq.actor(broker=broker, queue_name=QUEUE, max_retries=0)
-    put(pull_wallets)
-    put(read_wallet_balances)
-    put(read_wallet_statements)
-    put(report_wallets)
+    dramatiq.actor(broker=broker, queue_name=QUEUE, max_retries=0)(pull_wallets)
+    dramatiq.actor(broker=broker, queue_name=QUEUE, max_retries=0)(read_wallet_balances)
+    dramatiq.actor(broker=broker, queue_name=QUEUE, max_retries=0)(read_wallet_statements)
+    dramatiq.actor(broker=broker, queue_name=QUEUE, max_retries=0)(report_wallets)
 
 
 def schedules(settings: WalletSettings) -> list[Schedule]:

@@ -22,6 +22,7 @@ from recon_worker.wallets.assembly import make_providers
 from recon_worker.wallets.desk import Desk
 from recon_worker.wallets.operations import Action, Result, Step
 from recon_worker.wallets.providers.breaker import Breaker
+from recon_worker.wallets.routing import Weights
 from recon_worker.wallets.settings import WalletSettings
 
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -45,6 +46,7 @@ class Wallets:
         self.desk = Desk(
             limits=self.settings.limits(),
             policy=self.settings.policy(),
+            weights=Weights(explore_ppm=0),
             health=lambda name: self.breakers[name].state.value,
         )
 
