@@ -1,0 +1,18 @@
+"""The card scenario against a system that has no cards: it says so, and runs nothing further."""
+
+from __future__ import annotations
+
+from devtools.validation import run
+from devtools.validation.scenarios import registered
+from devtools.validation.scenarios.cards import CardScenario
+
+
+def test_cards_are_part_of_all() -> None:
+    assert "cards" in [entry.id for entry in registered(everything=True)]
+
+
+def test_a_system_without_cards_fails_at_the_first_step(world):
+    outcomes = run.run_scenario(CardScenario(world), world, lambda _: None)
+    assert [outcome.step.id for outcome in outcomes if outcome.error] == ["card-authorization"]
+    assert "201 with" in outcomes[0].error.expected
+    assert [outcome.was_run for outcome in outcomes] == [True] + [False] * 7
