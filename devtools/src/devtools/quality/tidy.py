@@ -102,7 +102,7 @@ def undeclared(package: Path) -> list[str]:
     project = document["project"]
     asked = [*project.get("dependencies", [])]
     asked += [line for extra in project.get("optional-dependencies", {}).values() for line in extra]
-    brought = {canonicalize_name(project["name"])}
+    brought: set[str] = {canonicalize_name(project["name"])}
     for line in asked:
         _bring(Requirement(line), brought, set())
     owners = packages_distributions()
