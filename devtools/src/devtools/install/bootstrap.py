@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -97,6 +98,9 @@ def run(workspace: Workspace, command: Sequence[str], failure: str, hint: str = 
         log.flush()
         environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "UV_PYTHON_DOWNLOADS": "never"}
         environment.pop("PYTHONPATH", None)
+        if any(ssl.get_default_verify_paths()[:2]):
+            # The machine's own certificates, as pip uses them: an index may stand behind a company's authority.
+            environment.setdefault("UV_SYSTEM_CERTS", "1")
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=workspace.root, env=environment
         )
@@ -210,22 +214,31 @@ def install(workspace: Workspace) -> None:
     """Everything the lock names, by hash, then the packages of the workspace itself, editable."""
     uv = find_uv(workspace)
     if uv:
-        installer = [uv, "pip", "install", "--python", str(workspace.python)]
-    else:
-        installer = [*pip_command(workspace), "install"]
+        try:
+            install_with(workspace, "uv", [uv, "pip", "install", "--python", str(workspace.python)])
+            return
+        except InstallError as failure:
+            if os.environ.get("DEV_INSTALLER") == "uv":
+                raise
+            say(f"{failure}; going on with plain pip")
+    install_with(workspace, "pip", [*pip_command(workspace), "install"])
+
+
+def install_with(workspace: Workspace, name: str, installer: list[str]) -> None:
+    """The two steps of an install with one installer. Raises InstallError."""
     count = len(re.findall(r"^\S+==", workspace.lock_file.read_text(), re.MULTILINE))
-    say(f"installing {count} locked packages with {'uv' if uv else 'pip'} (a minute or two at first)")
+    say(f"installing {count} locked packages with {name} (a minute or two at first)")
     run(
         workspace,
         [*installer, "--no-deps", "--require-hashes", "-r", str(workspace.lock_file)],
-        "the locked packages could not be installed",
+        f"{name} could not install the locked packages",
         f"is the package index reachable? The whole output is in {workspace.log}",
     )
     editable = [part for package in workspace.packages() for part in ("-e", f"./{package.name}")]
     run(
         workspace,
         [*installer, "--no-deps", "--no-build-isolation", *editable],
-        "the packages of the workspace could not be installed",
+        f"{name} could not install the packages of the workspace",
     )
 
 
