@@ -44,7 +44,9 @@ def test_money_never_meets_a_float_and_errors_are_never_swallowed(path):
 def test_public_functions_have_a_docstring(path):
     module = ast.parse(path.read_text(encoding="utf-8"))
     for node in module.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+        if isinstance(
+            node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+        ) and not node.name.startswith("_"):
             if path.parent.name == "versions":
                 continue
             assert ast.get_docstring(node), node.name

@@ -175,6 +175,7 @@ def allowed_actions(payment: WalletPayment) -> list[str]:
 
 
 def refusal(payment: WalletPayment, wanted: str) -> InvalidTransition:
+    """The error that says what this payment allows instead."""
     return InvalidTransition(
         f"A payment that is {payment.status} cannot become {wanted}",
         current_status=payment.status.value,
