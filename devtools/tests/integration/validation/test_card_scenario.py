@@ -1,4 +1,4 @@
-"""The card scenario against a system that has no cards: it says so, and runs nothing further."""
+"""The card scenario against a system that refuses: it says so, and runs nothing further."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ def test_cards_are_part_of_all() -> None:
     assert "cards" in [entry.id for entry in registered(everything=True)]
 
 
-def test_a_system_without_cards_fails_at_the_first_step(world):
+def test_a_refusing_system_fails_at_the_first_step(world, tiny):
+    tiny.defect = "api-refuses"
     outcomes = run.run_scenario(CardScenario(world), world, lambda _: None)
     assert [outcome.step.id for outcome in outcomes if outcome.error] == ["card-authorization"]
     assert "201 with" in outcomes[0].error.expected
