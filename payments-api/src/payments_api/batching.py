@@ -22,6 +22,7 @@ Outcome = TypeVar("Outcome")
 Connection = AsyncConnection[TupleRow]
 # A lock waited for longer than this is a request in flight elsewhere; commits of others take milliseconds.
 LONGEST_LOCK_WAIT_MS = 150
+LANE_OPENS_AT = 12
 
 
 @dataclass(slots=True, eq=False)
@@ -76,13 +77,18 @@ class MicroBatcher(Generic[Item, Outcome]):
             raise Overloaded
         answer: asyncio.Future[Outcome | Exception] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(item, answer))
-        if len(self._running) < self._lanes:
+        if self._opens_lane():
             lane = asyncio.create_task(self._run_lane())
             self._running.add(lane)
         outcome = await answer
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def _opens_lane(self) -> bool:
+        """The first item goes at once; a further lane is worth its round trip when a good batch waits for it."""
+        busy = len(self._running)
+        return busy == 0 or (busy < self._lanes and len(self._waiting) >= LANE_OPENS_AT)
 
     async def close(self) -> None:
         """Take no more, finish what was taken, give the connections back."""

@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     )
     rate_limit_burst: int = Field(1000, ge=1, le=1_000_000, description="Requests a client may save up.")
     batch_items: int = Field(50, ge=1, le=1000, description="Most payments in one commit of the hot path.")
-    batch_lanes: int = Field(1, ge=1, le=8, description="Commits of the hot path under way at once.")
+    batch_lanes: int = Field(2, ge=1, le=8, description="Commits of the hot path under way at once.")
     batch_backlog: int = Field(4000, ge=1, le=100_000, description="Payments that may wait; beyond it: 503.")
     card_fee_bps: int = Field(
         300, ge=0, le=10_000, description="Fee on captured card payments, basis points."

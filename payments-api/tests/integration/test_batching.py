@@ -11,7 +11,7 @@ import pytest
 from payments_schema.database.pool import open_pool
 from payments_schema.errors import Overloaded
 
-from payments_api.batching import Connection, MicroBatcher
+from payments_api.batching import LANE_OPENS_AT, Connection, MicroBatcher
 
 
 class Recorder:
@@ -62,6 +62,24 @@ async def test_what_comes_in_meanwhile_goes_together_in_order(pool: Any) -> None
     flush.gate.set()
     await asyncio.gather(first, *rest)
     assert flush.batches == [[1], list(range(10)), list(range(10, 20)), list(range(20, 25))]
+    await batches.close()
+
+
+async def test_a_second_lane_opens_for_a_good_batch_only(pool: Any) -> None:
+    flush = Recorder()
+    batches = batcher(pool, flush, lanes=2)
+    flush.gate.clear()
+    callers = [asyncio.create_task(batches.submit(1))]
+    await flush.begun.wait()
+    callers += [asyncio.create_task(batches.submit(n)) for n in range(LANE_OPENS_AT - 1)]
+    await asyncio.sleep(0)
+    assert len(batches._running) == 1
+    callers.append(asyncio.create_task(batches.submit(99)))
+    await asyncio.sleep(0)
+    assert len(batches._running) == 2
+    flush.gate.set()
+    await asyncio.gather(*callers)
+    assert sorted(map(len, flush.batches)) == [1, LANE_OPENS_AT]
     await batches.close()
 
 
