@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from datetime import UTC, datetime, timedelta
 
@@ -36,13 +37,14 @@ async def posted(pool: Pool, postings: list[Posting]) -> None:
     assert {outcome.outcome for outcome in outcomes} <= {"posted"}
 
 
-async def seal_all(pool: Pool) -> int:
-    """The first call marks what is settled, the second one seals it."""
+async def seal_all(pool: Pool, expected: int) -> None:
+    """Seal until that many more are sealed: other databases' open transactions keep what is new unsettled."""
     sealed = 0
-    for _ in range(2):
-        async with unit_of_work(pool) as conn:
-            sealed += await seals.seal(conn)
-    return sealed
+    async with asyncio.timeout(30):
+        while sealed < expected:
+            async with unit_of_work(pool) as conn:
+                sealed += await seals.seal(conn)
+    assert sealed == expected
 
 
 async def broken(pool: Pool) -> list[seals.BrokenBlock]:
@@ -57,7 +59,7 @@ async def test_past_balances_are_right_with_and_without_summaries(pool: Pool) ->
     for start in range(0, 700, 100):
         await posted(pool, [a_posting(i, amounts[i], at=times[i]) for i in range(start, start + 100)])
         if start == 400:
-            await seal_all(pool)  # the last runs stay without a summary
+            await seal_all(pool, 500)  # the last runs stay without a summary
     async with unit_of_work(pool) as conn:
         for offset in (-6_000, -4_999, -1_234, 0, 1, 3_333, 6_000):
             at = NOON + timedelta(seconds=offset)
@@ -88,12 +90,13 @@ async def test_every_transaction_is_sealed_once_and_none_that_might_have_an_olde
         await store.post(slow, a_posting(0, code="SLOW"))  # holds an early number and stays open
         async with pool.connection() as other:
             await store.post_many(other, [_elsewhere(1)])
-        assert await seal_all(pool) == 0
-    assert await seal_all(pool) == 2
+        for _ in range(2):  # one marks, one would seal
+            async with unit_of_work(pool) as conn:
+                assert await seals.seal(conn) == 0
+    await seal_all(pool, 2)
     assert await broken(pool) == []
     await posted(pool, [a_posting(i) for i in range(10, 700)])
-    assert await seal_all(pool) == 690
-    assert await seal_all(pool) == 0
+    await seal_all(pool, 690)
     assert await broken(pool) == []
 
 
@@ -113,7 +116,7 @@ ALTERATIONS = {
     "direction": "UPDATE ledger.entry SET direction = 'debit' WHERE transaction_id = 5 AND leg = 1",
     "balance": "UPDATE ledger.entry SET balance_after = 0 WHERE transaction_id = 5 AND leg = 1",
     "kind": "UPDATE ledger.transaction SET kind = 'gift' WHERE id = 5",
-    "effective_at": "UPDATE ledger.transaction SET effective_at = effective_at - interval '1 day' WHERE id = 5",
+    "effective_at": "UPDATE ledger.transaction SET effective_at = '2020-01-01' WHERE id = 5",
     "reference": "UPDATE ledger.transaction SET reference = 'other' WHERE id = 5",
 }
 
@@ -123,7 +126,7 @@ async def test_a_superusers_change_breaks_the_chain_and_is_named(
     pool: Pool, superuser_url: str, what: str
 ) -> None:
     await posted(pool, [a_posting(i, at=NOON) for i in range(10)])
-    await seal_all(pool)
+    await seal_all(pool, 10)
     with psycopg.connect(superuser_url) as mighty:
         mighty.execute("SET session_replication_role = replica")  # triggers sleep
         mighty.execute(ALTERATIONS[what])
@@ -134,7 +137,7 @@ async def test_a_superusers_change_breaks_the_chain_and_is_named(
 async def test_a_removed_block_breaks_the_chain(pool: Pool, superuser_url: str) -> None:
     for round_ in range(3):
         await posted(pool, [a_posting(round_ * 10 + i) for i in range(10)])
-        await seal_all(pool)
+        await seal_all(pool, 10)
     with psycopg.connect(superuser_url) as mighty:
         mighty.execute("SET session_replication_role = replica")
         mighty.execute("DELETE FROM ledger.seal WHERE number = 2")
