@@ -86,7 +86,7 @@ class MicroBatcher(Generic[Item, Outcome]):
         return outcome
 
     def _opens_lane(self) -> bool:
-        """The first item goes at once; a further lane is worth its round trip when a good batch waits for it."""
+        """The first item goes at once; a further lane is worth its round trip only for a good batch."""
         busy = len(self._running)
         return busy == 0 or (busy < self._lanes and len(self._waiting) >= LANE_OPENS_AT)
 

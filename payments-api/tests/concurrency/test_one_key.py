@@ -3,24 +3,51 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 import psycopg
 
 BODY = {"accountId": "ACC-1", "amount": "250.00"}
+Request = tuple[str, dict[str, Any]]
+
+
+@dataclass
+class Answer:
+    """An answer read by hand: hundreds at once would otherwise measure the client."""
+
+    status_code: int
+    head: str
+    content: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.content)
 
 
 async def storm(
     url: str, requests: list[tuple[str, dict[str, Any]]], path: str = "/payments"
-) -> list[httpx.Response]:
-    limits = httpx.Limits(max_connections=100)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
-        return await asyncio.gather(
-            *(client.post(path, json=body, headers={"Idempotency-Key": key}) for key, body in requests)
-        )
+) -> list[Answer]:
+    """Send all at once, each on a connection of its own; answers in order."""
+    port = int(url.rpartition(":")[2])
+    return await asyncio.gather(*(send(port, path, key, body) for key, body in requests))
+
+
+async def send(port: int, path: str, key: str, body: dict[str, Any]) -> Answer:
+    content = json.dumps(body).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nIdempotency-Key: {key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head.encode() + content)
+    answer = await asyncio.wait_for(reader.read(), 30)
+    writer.close()
+    await writer.wait_closed()
+    received, _, content = answer.partition(b"\r\n\r\n")
+    return Answer(int(received[9:12]), received.decode().lower(), content)
 
 
 async def test_500_requests_with_one_key_make_one_payment_and_one_job(api: Any, key: str) -> None:
@@ -76,6 +103,6 @@ async def test_a_key_in_flight_elsewhere_is_409_and_holds_nobody_else_up(api: An
     held, rest = answers[20:25], answers[:20] + answers[25:]
     assert {answer.status_code for answer in held} == {409}
     assert held[0].json()["code"] == "idempotency_key_in_flight"
-    assert int(held[0].headers["Retry-After"]) >= 1
+    assert "retry-after: 1" in held[0].head
     assert {answer.status_code for answer in rest} == {201}
     assert api.post(BODY, key).status_code == 201

@@ -39,7 +39,7 @@ def test_dead_jobs_are_listed_retried_and_discarded(api: Any) -> None:
     assert api.post({}, path=f"/api/v1/jobs/{second}/discard").status_code == 404
 
 
-@pytest.mark.parametrize("job", ["x", "%00", str(uuid4())])
+@pytest.mark.parametrize("job", ["x", "%00", "0190c5a2-0000-7000-8000-000000000000"])
 def test_a_job_that_is_not_there_is_404(api: Any, job: str) -> None:
     assert api.post({}, path=f"/api/v1/jobs/{job}/retry").status_code == 404
     assert api.post({}, path=f"/api/v1/jobs/{job}/discard").status_code == 404
