@@ -245,7 +245,8 @@ class Engine:
 
         deadline = asyncio.get_running_loop().time() + timeout_s
         for port in node.definition.ports:
-            while listeners.sockets_on(port) and listeners.listens(port, ended.members()):
+            # A test bind costs microseconds, the kernel's table of sockets ten milliseconds.
+            while not listeners.is_free(port) and listeners.listens(port, ended.members()):
                 if asyncio.get_running_loop().time() > deadline:
                     break
                 await asyncio.sleep(0.02)
