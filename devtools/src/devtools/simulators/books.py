@@ -17,6 +17,7 @@ Direction = Literal["collect", "disburse"]
 State = Literal["PENDING", "VOUCHER", "SUCCESSFUL", "FAILED"]
 PROVIDERS = ("mtn", "telecel", "airteltigo")
 OPENING_MINOR = 100_000_000_000
+VOUCHER_LASTS_S = 600.0
 
 
 @dataclass(slots=True)
@@ -84,7 +85,8 @@ class Books:
     def await_voucher(self, transfer: Transfer) -> None:
         """Hold the transfer until the payer's voucher or one-time code is given."""
         transfer.state = "VOUCHER"
-        transfer.settles_at = None
+        transfer.settles_at = transfer.created_at + VOUCHER_LASTS_S
+        heapq.heappush(self._due, (transfer.settles_at, transfer.provider, transfer.reference))
         self.tell(transfer)
 
     def accept_voucher(self, transfer: Transfer, now: float) -> None:
@@ -99,8 +101,9 @@ class Books:
         while self._due and self._due[0][0] <= now:
             due_at, provider, reference = heapq.heappop(self._due)
             transfer = self._transfers[provider, reference]
-            if transfer.state == "PENDING" and transfer.settles_at == due_at:
-                self.settle(transfer, transfer.outcome_reason, due_at)
+            if not transfer.is_final and transfer.settles_at == due_at:
+                reason = "EXPIRED" if transfer.state == "VOUCHER" else transfer.outcome_reason
+                self.settle(transfer, reason, due_at)
                 settled.append(transfer)
         return settled
 
@@ -150,7 +153,7 @@ class Books:
         gone = before.effect_minor if before else 0
         self._transfers[transfer.provider, transfer.reference] = transfer
         self._balances[key] = self.balance(*key) - gone + transfer.effect_minor
-        if transfer.state == "PENDING" and transfer.settles_at is not None:
+        if not transfer.is_final and transfer.settles_at is not None:
             heapq.heappush(self._due, (transfer.settles_at, transfer.provider, transfer.reference))
 
     def summary(self) -> dict[str, Any]:

@@ -36,6 +36,12 @@ SANDBOX: dict[str, Outcome] = {
     "3123457": Outcome(reason="NOT_ENOUGH_FUNDS"),
     "3123458": Outcome(settles_after_s=400.0),
     "3123459": Outcome(reason="PAYEE_NOT_FOUND"),
+    "3123463": Outcome(settles_after_s=5.0),
+}
+
+# Numbers that only one provider cannot serve, so that another one is tried.
+SANDBOX_AT: dict[tuple[str, str], Outcome] = {
+    ("mtn", "3123464"): Outcome(reason="SERVICE_UNAVAILABLE"),
 }
 
 # Numbers that break the conversation instead of the payment: the knob that is turned fully up for them.
@@ -48,9 +54,9 @@ SANDBOX_FAULTS: dict[str, str] = {
 }
 
 
-def outcome_of(msisdn: str) -> Outcome:
+def outcome_of(provider: str, msisdn: str) -> Outcome:
     """The outcome that the sandbox's number stands for; any other number succeeds at once."""
-    return SANDBOX.get(msisdn[-7:], SUCCESS)
+    return SANDBOX_AT.get((provider, msisdn[-7:])) or SANDBOX.get(msisdn[-7:], SUCCESS)
 
 
 def fault_of(msisdn: str) -> str | None:

@@ -126,7 +126,7 @@ class World:
         for key in (wanted.reference, f"{wanted.provider}:{wanted.msisdn}", wanted.msisdn):
             if key in self.scripts:
                 return self.scripts[key]
-        outcome = outcome_of(wanted.msisdn)
+        outcome = outcome_of(wanted.provider, wanted.msisdn)
         drawn = dice(self.seed, "decline", wanted.provider, wanted.reference)
         if outcome.succeeds and knobs.decline and drawn < knobs.decline:
             return Outcome(reason=knobs.decline_reason)

@@ -223,7 +223,7 @@ def initiate(
         voucher=wanted.voucher,
         created_at=now,
         updated_at=now,
-        expires_at=now + timedelta(seconds=limits.timeout_s),
+        expires_at=now + timedelta(seconds=min(limits.timeout_s, wanted.expires_in_s or limits.timeout_s)),
         due_at=now,
         traceparent=traceparent,
     )

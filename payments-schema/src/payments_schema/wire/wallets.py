@@ -103,6 +103,8 @@ class InitiateWallet(WireModel):
     user_id: AccountCode | None = None
     provider: WalletProvider | None = None
     voucher: Voucher | None = None
+    expires_in_s: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    """A shorter life than the setting's."""
 
     @model_validator(mode="after")
     def _amount_fits_currency(self) -> InitiateWallet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -96,6 +97,8 @@ def assemble(
     transport: Transport | None = None,
 ) -> Wallets:
     """Everything, connected to nothing yet."""
+    # Each request in a line of its own, with its address, is too much; what it led to is in the metrics.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     breakers = {provider: Breaker() for provider in WalletProvider}
     providers = make_providers(settings, breakers.__getitem__, transport)
 

@@ -137,9 +137,10 @@ class Wallets:
         await self.conn.commit()
         return rows
 
-    async def assert_books_agree(self) -> None:
+    async def assert_books_agree(self, before: Mapping[str, int] | None = None) -> None:
         """What the ledger says of our float is what the providers' own books say."""
         ours = await self.balances()
         theirs = self.world.books.summary()
         for name in ("mtn", "telecel", "airteltigo"):
-            assert ours.get(f"provider_float_{name}", 0) == theirs[name]["changes"].get("GHS", 0), name
+            change = ours.get(f"provider_float_{name}", 0) - (before or {}).get(f"provider_float_{name}", 0)
+            assert change == theirs[name]["changes"].get("GHS", 0), name
