@@ -99,7 +99,7 @@ def run(workspace: Workspace, command: Sequence[str], failure: str, hint: str = 
         environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "UV_PYTHON_DOWNLOADS": "never"}
         environment.pop("PYTHONPATH", None)
         if any(ssl.get_default_verify_paths()[:2]):
-            # The machine's own certificates, as pip uses them: an index may stand behind a company's authority.
+            # The machine's own certificates, as pip uses: an index may stand behind a company's authority.
             environment.setdefault("UV_SYSTEM_CERTS", "1")
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=workspace.root, env=environment
