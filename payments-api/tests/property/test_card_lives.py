@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import psycopg
 from hypothesis import HealthCheck, settings
@@ -62,7 +63,7 @@ class CardLives(RuleBasedStateMachine):
         self.now = START
         self.payments: list[tuple[str, Oracle, str]] = []
         self.requests: list[tuple[Asked, Answer]] = []
-        self.keys = 0
+        self.name, self.keys = uuid4().hex, 0
 
     def teardown(self) -> None:
         report = self.runner.run(integrity(self.conn))
@@ -75,7 +76,7 @@ class CardLives(RuleBasedStateMachine):
 
     def fresh_key(self) -> str:
         self.keys += 1
-        return f"{id(self)}-{self.keys}"
+        return f"{self.name}-{self.keys}"
 
     @property
     def terms(self) -> Terms:
