@@ -1,4 +1,4 @@
-"""Replies, timeouts, callbacks, polls, retries, cancels, expiries in any order: never paid twice, books equal."""
+"""Replies, callbacks, polls, retries, cancels, expiries in any order: never paid twice, books equal."""
 
 from __future__ import annotations
 

@@ -5,7 +5,9 @@ Must not know any provider's shape, and must not retry: that is decided by what 
 
 from __future__ import annotations
 
+import functools
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,6 +50,12 @@ class Reply:
         return mask_text(self.text[:LONGEST_RAW].replace("\0", "�"))
 
 
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    # Reading the system's certificates costs 30 ms, and there are many small pools.
+    return ssl.create_default_context()
+
+
 class Exchange:
     """Requests of one provider: its pool of connections, its timeouts, its breaker.
 
@@ -72,7 +80,12 @@ class Exchange:
         timeout = httpx.Timeout(wait.read_s, connect=wait.connect_s, pool=wait.pool_s)
         self._clients = [
             httpx.AsyncClient(
-                base_url=base_url, limits=limits, timeout=timeout, transport=transport, trust_env=False
+                base_url=base_url,
+                limits=limits,
+                timeout=timeout,
+                transport=transport,
+                trust_env=False,
+                verify=_certificates(),
             )
             for _ in range(pools)
         ]
