@@ -112,16 +112,16 @@ def test_the_automations_work_where_nobody_reads_the_overlay(clone):
     installed = clone("./dev install")
     assert installed.returncode == 0, installed.stderr
     overlay = yaml.safe_load((clone.folder / "workspace.yaml").read_text())
-    postgres, api, ui, worker = _free_ports(4)
-    overlay["ports"] = {"postgres": postgres, "api": api, "ui": ui, "worker": worker}
+    ports = dict(zip(overlay["ports"], _free_ports(len(overlay["ports"])), strict=True))
+    overlay["ports"] = ports
     (clone.folder / "workspace.yaml").write_text(yaml.safe_dump(overlay))
     automations = yaml.safe_load((clone.folder / "automations.yaml").read_text())
-    api_url = f"http://127.0.0.1:{api}"
+    api_url = f"http://127.0.0.1:{ports['api']}"
     settings = {
         "postgres": {},
-        "api": {"PORT": str(api)},
-        "worker": {"WORKER_HEALTH_PORT": str(worker)},
-        "ui": {"PORT": str(ui), "PAYMENTS_API_URL": api_url},
+        "api": {"PORT": str(ports["api"])},
+        "worker": {"WORKER_HEALTH_PORT": str(ports["worker"])},
+        "ui": {"PORT": str(ports["ui"]), "PAYMENTS_API_URL": api_url},
     }
     started = [
         clone.begin(automations["services"][name]["commands"]["start"], **more)
@@ -132,7 +132,7 @@ def test_the_automations_work_where_nobody_reads_the_overlay(clone):
         proof = clone.begin(automations["tasks"]["validate"]["command"], PAYMENTS_API_URL=api_url).wait(180)
         assert proof == 0, (clone.folder / "ona.log").read_text()
         ready = automations["services"]["ui"]["commands"]["ready"]
-        assert clone.begin(f"until {ready}; do sleep 0.2; done", PORT=str(ui)).wait(60) == 0
+        assert clone.begin(f"until {ready}; do sleep 0.2; done", PORT=str(ports["ui"])).wait(60) == 0
     finally:
         for process in started[1:]:
             process.terminate()
