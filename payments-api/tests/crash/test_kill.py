@@ -72,7 +72,7 @@ async def crash(api: Any, kills: int, seed: int) -> None:
 
 
 async def test_a_kill_loses_and_doubles_nothing(own_api: Any) -> None:
-    await crash(own_api, kills=5, seed=20261121)
+    await crash(own_api, kills=3, seed=20261121)
 
 
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,9 +20,9 @@ def bearer(token: str) -> dict[str, str]:
 @pytest.fixture
 def routes(api: Any) -> list[tuple[str, str]]:
     paths = api.get("/openapi.json").json()["paths"]
-    return [
-        (method.upper(), path.replace("{", "").replace("}", "")) for path in paths for method in paths[path]
-    ]
+    # Webhooks are signed instead; their own tests see to that.
+    guarded = [path for path in paths if "/webhooks/" not in path]
+    return [(method.upper(), re.sub("[{}]", "", path)) for path in guarded for method in paths[path]]
 
 
 def test_every_route_but_health_wants_a_token(guarded_api: Any, routes: list[tuple[str, str]]) -> None:

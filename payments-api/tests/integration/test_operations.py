@@ -76,7 +76,7 @@ def test_a_follower_sees_every_event_once(api: Any) -> None:
     seen: list[str] = []
     cursor = ""
     while True:
-        page = api.get(f"/api/v1/events?limit=2&cursor={cursor}").json()
+        page = api.get(f"/api/v1/events?limit=400&cursor={cursor}").json()
         seen += [event["id"] for event in page["data"]]
         if not page["has_more"]:
             break

@@ -122,6 +122,7 @@ _BODY = {
     "413": "The body is larger than 1 MiB.",
     "422": "The request cannot be carried out as written; `fields` or `differs` says why.",
 }
+_EMPTY = {"type": "string", "maxLength": 0}
 _NAMED = {"404": "No such thing, or no id at all."}
 _HEADERS: dict[str, Any] = {
     "X-Request-Id": {
@@ -167,6 +168,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 def _describe_operation(path: str, method: str, operation: dict[str, Any]) -> None:
     expected = dict(_EVERYWHERE) if "security" in operation else {"500": _EVERYWHERE["500"]}
+    if "/webhooks/" in path:
+        expected |= {"401": "Not signed by whom it says it comes from.", "503": _EVERYWHERE["503"]}
+    for parameter in operation.get("parameters", ()):
+        _describe_absence(parameter["schema"])
     if "422" in operation["responses"]:
         expected["422"] = _BODY["422"]
         if not operation.get("parameters") and "requestBody" not in operation:
@@ -187,6 +192,13 @@ def _describe_operation(path: str, method: str, operation: dict[str, Any]) -> No
                 "description": '"true" where the answer is that of an earlier, equal request.',
                 "schema": {"type": "string"},
             }
+
+
+def _describe_absence(schema: dict[str, Any]) -> None:
+    """A query knows no null: what may be absent may also come empty."""
+    choices: list[dict[str, Any]] = schema.get("anyOf", [])
+    if choices:
+        schema["anyOf"] = [_EMPTY if choice == {"type": "null"} else choice for choice in choices]
 
 
 def _problem_answer(status: str, description: str) -> dict[str, Any]:

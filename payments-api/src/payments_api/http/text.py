@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def _absent_when_empty(value: Any) -> Any:
@@ -13,7 +16,7 @@ def _absent_when_empty(value: Any) -> Any:
 
 
 def _written_out(value: Any) -> Any:
-    if isinstance(value, str) and "-" not in value[1:]:
+    if isinstance(value, str) and not _DATE.match(value):
         raise PydanticCustomError("moment_malformed", "must be a date and time with its zone, as in ISO 8601")
     return value
 

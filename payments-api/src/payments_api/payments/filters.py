@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from payments_schema.wire.payments import AccountCode, PaymentStatus
+from payments_schema.wire.payments import PaymentStatus
 from pydantic import BaseModel, ConfigDict, Field
 
 from payments_api.http.text import AbsentWhenEmpty, SearchText
@@ -18,7 +18,7 @@ class PaymentFilter(BaseModel):
     limit: int = Field(100, ge=1, le=1000)
     cursor: Annotated[SearchText | None, AbsentWhenEmpty] = None
     status: Annotated[PaymentStatus | None, AbsentWhenEmpty] = None
-    account_id: Annotated[AccountCode | None, AbsentWhenEmpty] = Field(None, alias="accountId")
+    account_id: Annotated[SearchText | None, AbsentWhenEmpty] = Field(None, alias="accountId")
     q: Annotated[SearchText | None, AbsentWhenEmpty] = Field(
         None, description="Part of the account, the description or the key, or a whole id."
     )

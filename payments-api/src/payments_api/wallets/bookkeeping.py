@@ -73,7 +73,11 @@ async def decide_match(
     return await once(conn, Asked(caller.client, key, route, body.model_dump(mode="json")), act)
 
 
-@router.get("/reports/{day}", openapi_extra=roles(STAFF))
+@router.get(
+    "/reports/{day}",
+    responses={200: {"content": {"text/csv": {}, "text/html": {}}}},
+    openapi_extra=roles(STAFF),
+)
 async def show_report(
     conn: UnitOfWork, day: date, format: Literal["json", "csv", "html"] = "json"
 ) -> Response:
