@@ -25,7 +25,7 @@ import psycopg
 import psycopg.sql
 
 IN_FLIGHT = 2000
-PAYMENTS = 6000
+PAYMENTS = 4000
 LATENCY_MS = 50
 HUNG = 300
 BIN = Path(sys.executable).parent
@@ -266,12 +266,15 @@ def _with_programs(url: str) -> tuple[dict[str, Any], dict[str, float]]:
     )
     with simulator:
         _knobs(base, {"all": {"latency_ms": LATENCY_MS}})
+        _say("a bare httpx loop")
         bare = asyncio.run(bare_httpx(base, PAYMENTS))
+        _say(f"{bare:.0f}/s; one worker process")
         with worker, psycopg.connect(url, autocommit=True) as conn:
             asyncio.run(put_payments(url, 500, "mtn", "warm"))
             settled(conn, "warm", 500, 60)
             asyncio.run(put_payments(url, PAYMENTS, "mtn", "full"))
             full = settled(conn, "full", PAYMENTS, 120)
+            _say(f"{full:.0f}/s; calm again")
             calm, hung, p99, watch = _beside_a_hanging_one(url, base, api, conn)
             fsync = conn.execute("SHOW fsync").fetchone()
     assert fsync is not None
@@ -301,6 +304,7 @@ def _beside_a_hanging_one(
     watch = Watch(url)
     asyncio.run(put_payments(url, 3000, "mtn", "calm"))
     calm = settled(conn, "calm", 3000, 120)
+    _say(f"{calm:.0f}/s calm; one provider hangs")
     _knobs(base, {"telecel": {"hang": 1.0, "hang_s": 30.0}})
     asyncio.run(put_payments(url, HUNG, "telecel", "hung"))
     time.sleep(0.5)
@@ -312,6 +316,10 @@ def _beside_a_hanging_one(
     ):
         p99 = asyncio.run(api_p99_ms(address, watch, 8))
     return calm, hung, p99, watch
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _knobs(base: str, wanted: dict[str, Any]) -> None:
