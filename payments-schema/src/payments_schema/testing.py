@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -76,7 +78,8 @@ def server_url() -> str:
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
         return given
-    devtools = shutil.which("devtools")
+    beside = Path(sys.executable).parent / "devtools"
+    devtools = str(beside) if beside.exists() else shutil.which("devtools")
     if devtools is None:
         pytest.exit("tests need a Postgres: set TEST_DATABASE_URL to a superuser's URL", returncode=2)
     started = subprocess.run(

@@ -299,11 +299,30 @@ CREATE FUNCTION ledger.block_digest(p_previous bytea, p_after_id bigint, p_throu
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     BEGIN ATOMIC
- SELECT sha256(((p_previous || COALESCE(( SELECT convert_to((((((((((array_agg(t.id ORDER BY t.id))::text || (array_agg(t.reference ORDER BY t.id))::text) || (array_agg(t.key ORDER BY t.id))::text) || (array_agg(t.kind ORDER BY t.id))::text) || (array_agg(t.phase ORDER BY t.id))::text) || (array_agg(EXTRACT(epoch FROM t.effective_at) ORDER BY t.id))::text) || (array_agg(EXTRACT(epoch FROM t.recorded_at) ORDER BY t.id))::text) || (array_agg(EXTRACT(epoch FROM t.stated_at) ORDER BY t.id))::text) || (array_agg(t.reverses ORDER BY t.id))::text), 'UTF8'::name) AS convert_to
-            FROM ledger.transaction t
-           WHERE ((t.id > block_digest.p_after_id) AND (t.id <= block_digest.p_through_id))), '\x'::bytea)) || COALESCE(( SELECT convert_to(((((((array_agg(e.account_id ORDER BY e.transaction_id, e.leg))::text || (array_agg(e.version ORDER BY e.transaction_id, e.leg))::text) || (array_agg(e.amount_minor ORDER BY e.transaction_id, e.leg))::text) || (array_agg(e.balance_after ORDER BY e.transaction_id, e.leg))::text) || (array_agg(e.direction ORDER BY e.transaction_id, e.leg))::text) || (array_agg(e.is_pending ORDER BY e.transaction_id, e.leg))::text), 'UTF8'::name) AS convert_to
-            FROM ledger.entry e
-           WHERE ((e.transaction_id > block_digest.p_after_id) AND (e.transaction_id <= block_digest.p_through_id))), '\x'::bytea))) AS sha256;
+ SELECT sha256(((p_previous || COALESCE(( SELECT ((((((((array_send(array_agg(t.id)) || array_send(array_agg(t.reference))) || array_send(array_agg(t.key))) || array_send(array_agg(t.kind))) || array_send(array_agg(t.phase))) || array_send(array_agg(t.effective_at))) || array_send(array_agg(t.recorded_at))) || array_send(array_agg(t.stated_at))) || array_send(array_agg(t.reverses)))
+            FROM ( SELECT transaction.id,
+                     transaction.reference,
+                     transaction.key,
+                     transaction.kind,
+                     transaction.phase,
+                     transaction.effective_at,
+                     transaction.recorded_at,
+                     transaction.reverses,
+                     transaction.stated_at
+                    FROM ledger.transaction
+                   WHERE ((transaction.id > block_digest.p_after_id) AND (transaction.id <= block_digest.p_through_id))
+                   ORDER BY transaction.id) t), '\x'::bytea)) || COALESCE(( SELECT (((((array_send(array_agg(e.account_id)) || array_send(array_agg(e.version))) || array_send(array_agg(e.amount_minor))) || array_send(array_agg(e.balance_after))) || array_send(array_agg(e.direction))) || array_send(array_agg(e.is_pending)))
+            FROM ( SELECT entry.account_id,
+                     entry.version,
+                     entry.transaction_id,
+                     entry.amount_minor,
+                     entry.balance_after,
+                     entry.leg,
+                     entry.is_pending,
+                     entry.direction
+                    FROM ledger.entry
+                   WHERE ((entry.transaction_id > block_digest.p_after_id) AND (entry.transaction_id <= block_digest.p_through_id))
+                   ORDER BY entry.transaction_id, entry.leg) e), '\x'::bytea))) AS sha256;
 
 END;
 
@@ -783,7 +802,7 @@ $$;
 
 ALTER FUNCTION ledger.require_balanced(p_items integer[], p_currencies text[], p_directions text[], p_amounts bigint[]) OWNER TO payments_migrator;
 
-CREATE FUNCTION ledger.seal_settled(p_block integer DEFAULT 256, p_limit integer DEFAULT 100000) RETURNS bigint
+CREATE FUNCTION ledger.seal_settled(p_block integer DEFAULT 1024, p_limit integer DEFAULT 100000) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$

@@ -75,28 +75,45 @@ LEDGER_CHECKS = (
     Check(
         "every entry continues the balance before it",
         """
-        SELECT account_id, version, balance_after, running AS expected
+        SELECT r.account_id, r.version, r.balance_after, r.before + r.net * a.sign AS expected
         FROM (
             SELECT e.account_id, e.version, e.balance_after,
-                sum(CASE WHEN e.is_pending THEN 0 WHEN e.direction = a.normal_side THEN e.amount_minor
-                    ELSE -e.amount_minor END) OVER (PARTITION BY e.account_id ORDER BY e.version) AS running
-            FROM ledger.entry AS e JOIN ledger.account AS a ON a.id = e.account_id
+                coalesce(
+                    lag(e.balance_after) OVER (PARTITION BY e.account_id ORDER BY e.version), 0) AS before,
+                CASE WHEN e.is_pending THEN 0 WHEN e.direction = 'credit' THEN e.amount_minor
+                    ELSE -e.amount_minor END AS net
+            FROM ledger.entry AS e
         ) AS r
-        WHERE running <> balance_after
+        JOIN (
+            SELECT id, CASE normal_side WHEN 'credit' THEN 1 ELSE -1 END AS sign FROM ledger.account
+        ) AS a ON a.id = r.account_id
+        WHERE r.balance_after <> r.before + r.net * a.sign
         """,
     ),
     Check(
         "every transaction has entries and balances",
         """
-        SELECT t.id AS transaction_id, t.reference, t.kind, b.currency, b.off_by
-        FROM ledger.transaction AS t
-        LEFT JOIN (
-            SELECT e.transaction_id, a.currency, count(*) AS legs,
+        SELECT suspect.id AS transaction_id, suspect.reference, suspect.kind, b.currency, b.off_by
+        FROM (
+            SELECT t.id, t.reference, t.kind, l.legs
+            FROM ledger.transaction AS t
+            LEFT JOIN (
+                SELECT e.transaction_id, count(*) AS legs,
+                    sum(CASE e.direction WHEN 'debit' THEN e.amount_minor ELSE -e.amount_minor END) AS off_by,
+                    min(a.currency COLLATE "C") <> max(a.currency COLLATE "C") AS is_mixed
+                FROM ledger.entry AS e JOIN ledger.account AS a ON a.id = e.account_id
+                GROUP BY e.transaction_id
+            ) AS l ON l.transaction_id = t.id
+            WHERE l.legs IS NULL OR l.legs < 2 OR l.off_by <> 0 OR l.is_mixed
+        ) AS suspect
+        LEFT JOIN LATERAL (
+            SELECT a.currency,
                 sum(CASE e.direction WHEN 'debit' THEN e.amount_minor ELSE -e.amount_minor END) AS off_by
             FROM ledger.entry AS e JOIN ledger.account AS a ON a.id = e.account_id
-            GROUP BY e.transaction_id, a.currency
-        ) AS b ON b.transaction_id = t.id
-        WHERE b.legs IS NULL OR b.legs < 2 OR b.off_by <> 0
+            WHERE e.transaction_id = suspect.id
+            GROUP BY a.currency
+        ) AS b ON true
+        WHERE coalesce(suspect.legs, 0) < 2 OR b.off_by <> 0
         """,
     ),
     Check(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from payments_schema.database.pool import Pool, open_pool, unit_of_work
-from payments_schema.ledger import audit, seals
+from payments_schema.ledger import full_audit, seals
 from payments_schema.ledger.exchange import exporting, importing
 from payments_schema.ledger.exchange.reading import read, text_lines
 
@@ -70,31 +70,15 @@ def _blocking(
 async def _audit(pool: Pool, arguments: argparse.Namespace) -> int:
     async with unit_of_work(pool) as conn:
         await seals.seal(conn)
-    checks: list[dict[str, Any]] = []
-    for check in audit.ALL_CHECKS:
-        _progress(f"checking: {check.name}")
-        async with unit_of_work(pool) as conn:
-            found = await audit.integrity(conn, [check])
-        checks += [found_check.model_dump(mode="json") for found_check in found.checks]
-    checks.append(await _audit_chain(pool))
-    broken = [check for check in checks if not check["ok"]]
+    books = await full_audit.run(pool, _progress)
     if arguments.json:
-        _out(json.dumps({"ok": not broken, "checks": checks}))
+        _out(books.model_dump_json())
     else:
-        for check in checks:
-            _out(f"{'ok    ' if check['ok'] else 'BROKEN'} {check['name']}")
-            for offender in check["offenders"]:
+        for check in books.checks:
+            _out(f"{'ok    ' if check.ok else 'BROKEN'} {check.name}")
+            for offender in check.offenders:
                 _out(f"       {json.dumps(offender)}")
-    return FAILED if broken else OK
-
-
-async def _audit_chain(pool: Pool) -> dict[str, Any]:
-    offenders: list[dict[str, Any]] = []
-    async with unit_of_work(pool) as conn:
-        async for checked in seals.check(conn):
-            _progress(f"checking the chain: block {checked.blocks:,} of {checked.of:,}")
-            offenders += [block._asdict() for block in checked.broken]
-    return {"name": "the chain of digests holds", "ok": not offenders, "offenders": offenders}
+    return OK if books.ok else FAILED
 
 
 async def _seal(pool: Pool, arguments: argparse.Namespace) -> int:

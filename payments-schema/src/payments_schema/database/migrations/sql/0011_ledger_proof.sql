@@ -66,35 +66,30 @@ CREATE TABLE ledger.seal_mark (
 INSERT INTO ledger.seal_mark DEFAULT VALUES;
 
 -- The digest of a block: the columns of its transactions and entries in order, chained to the block before.
+-- In binary, as the wire has it: no setting of a session changes that, and text would cost ten times as much.
 CREATE FUNCTION ledger.block_digest(p_previous bytea, p_after_id bigint, p_through_id bigint) RETURNS bytea
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT sha256(
         p_previous
         || coalesce((
-            SELECT convert_to(
-                array_agg(t.id ORDER BY t.id)::text || array_agg(t.reference ORDER BY t.id)::text
-                || array_agg(t.key ORDER BY t.id)::text || array_agg(t.kind ORDER BY t.id)::text
-                || array_agg(t.phase ORDER BY t.id)::text
-                || array_agg(extract(epoch FROM t.effective_at) ORDER BY t.id)::text
-                || array_agg(extract(epoch FROM t.recorded_at) ORDER BY t.id)::text
-                || array_agg(extract(epoch FROM t.stated_at) ORDER BY t.id)::text
-                || array_agg(t.reverses ORDER BY t.id)::text,
-                'UTF8')
-            FROM ledger.transaction AS t
-            WHERE t.id > p_after_id AND t.id <= p_through_id
+            SELECT array_send(array_agg(t.id)) || array_send(array_agg(t.reference)) || array_send(array_agg(t.key))
+                || array_send(array_agg(t.kind)) || array_send(array_agg(t.phase))
+                || array_send(array_agg(t.effective_at)) || array_send(array_agg(t.recorded_at))
+                || array_send(array_agg(t.stated_at)) || array_send(array_agg(t.reverses))
+            FROM (
+                SELECT * FROM ledger.transaction
+                WHERE id > p_after_id AND id <= p_through_id ORDER BY id
+            ) AS t
         ), '')
         || coalesce((
-            SELECT convert_to(
-                array_agg(e.account_id ORDER BY e.transaction_id, e.leg)::text
-                || array_agg(e.version ORDER BY e.transaction_id, e.leg)::text
-                || array_agg(e.amount_minor ORDER BY e.transaction_id, e.leg)::text
-                || array_agg(e.balance_after ORDER BY e.transaction_id, e.leg)::text
-                || array_agg(e.direction ORDER BY e.transaction_id, e.leg)::text
-                || array_agg(e.is_pending ORDER BY e.transaction_id, e.leg)::text,
-                'UTF8')
-            FROM ledger.entry AS e
-            WHERE e.transaction_id > p_after_id AND e.transaction_id <= p_through_id
+            SELECT array_send(array_agg(e.account_id)) || array_send(array_agg(e.version))
+                || array_send(array_agg(e.amount_minor)) || array_send(array_agg(e.balance_after))
+                || array_send(array_agg(e.direction)) || array_send(array_agg(e.is_pending))
+            FROM (
+                SELECT * FROM ledger.entry
+                WHERE transaction_id > p_after_id AND transaction_id <= p_through_id ORDER BY transaction_id, leg
+            ) AS e
         ), ''));
 END;
 
@@ -118,7 +113,7 @@ END;
 
 -- Seals what is settled, in blocks, and summarises the accounts' versions that these complete.
 -- Returns how many transactions it sealed; 0 also where another session is at it.
-CREATE FUNCTION ledger.seal_settled(p_block integer DEFAULT 256, p_limit integer DEFAULT 100000) RETURNS bigint
+CREATE FUNCTION ledger.seal_settled(p_block integer DEFAULT 1024, p_limit integer DEFAULT 100000) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     mark ledger.seal_mark;
