@@ -117,7 +117,9 @@ async def _load(port: int, path: str, body: str, step: str, values: list[str] | 
 
 def _payments(url: str, status: str) -> list[str]:
     with psycopg.connect(url) as conn:
-        return [row[0] for row in conn.execute("SELECT id FROM core.card_payment WHERE status = %s", [status])]
+        return [
+            row[0] for row in conn.execute("SELECT id FROM core.card_payment WHERE status = %s", [status])
+        ]
 
 
 def _figures(rounds: list[dict[str, Report]], url: str) -> tuple[dict[str, Any], dict[str, float]]:
