@@ -19,6 +19,7 @@ import structlog
 from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.broker import Broker
 from dramatiq.middleware import AsyncIO, Callbacks, CurrentMessage, Middleware, Pipelines, Retries, TimeLimit
+from payments_schema.invoices.inbox import QUEUE as INVOICES
 
 from . import settings as settings_module
 from .batcher import Batcher
@@ -26,6 +27,8 @@ from .cards import actors as card_actors
 from .cards.operations import Expirer
 from .database import Line
 from .health import HealthServer
+from .invoices import actors as invoice_actors
+from .invoices.operations import Applier, Patience
 from .ledger import actors as ledger_actors
 from .ledger.operations import Sealer
 from .queue import store
@@ -43,7 +46,7 @@ from .wallets.settings import WalletSettings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-RELAYED_QUEUES = (actors.QUEUE, actors.MAINTENANCE_QUEUE, wallet_actors.QUEUE)
+RELAYED_QUEUES = (actors.QUEUE, actors.MAINTENANCE_QUEUE, wallet_actors.QUEUE, INVOICES)
 _WAKE_S = 0.25
 
 
@@ -68,6 +71,7 @@ def schedules(settings: Settings) -> list[Schedule]:
         ),
         Schedule(card_actors.EXPIRE, settings.card_expiry_s, actors.MAINTENANCE_QUEUE, card_actors.EXPIRE),
         Schedule(ledger_actors.SEAL, settings.ledger_seal_s, actors.MAINTENANCE_QUEUE, ledger_actors.SEAL),
+        Schedule(invoice_actors.SWEEP, settings.invoice_sweep_s, INVOICES, invoice_actors.SWEEP),
         *wallet_actors.schedules(WalletSettings()),
     ]
 
@@ -75,7 +79,7 @@ def schedules(settings: Settings) -> list[Schedule]:
 class CloseLine(Middleware):
     """Closes the operations' lines once no actor runs, while the event loop still does."""
 
-    def __init__(self, *owners: Reconciler | Expirer | Sealer) -> None:
+    def __init__(self, *owners: Reconciler | Expirer | Sealer | Applier) -> None:
         self._owners = owners
 
     def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
@@ -106,7 +110,12 @@ class Program:
         card_actors.declare(self.broker, expirer, queue=actors.MAINTENANCE_QUEUE)
         sealer = Sealer(Line(settings.database_url, name="recon-worker ledger", role=APPLICATION_ROLE))
         ledger_actors.declare(self.broker, sealer, queue=actors.MAINTENANCE_QUEUE)
-        self.broker.add_middleware(CloseLine(self.reconciler, expirer, sealer))
+        applier = Applier(
+            Line(settings.database_url, name="recon-worker invoices", role=APPLICATION_ROLE),
+            Patience(unknown_s=settings.invoice_unknown_wait_s),
+        )
+        invoice_actors.declare(self.broker, applier)
+        self.broker.add_middleware(CloseLine(self.reconciler, expirer, sealer, applier))
         self._declare_wallets()
         self._stop = threading.Event()
         self._worker: dramatiq.Worker | None = None

@@ -69,6 +69,13 @@ class Settings(BaseSettings):
         default=5.0, ge=0.5, le=86_400, description="How often what is settled is sealed."
     )
 
+    invoice_unknown_wait_s: float = Field(
+        default=900.0, ge=0, le=604_800, description="How long an event waits for an unknown invoice."
+    )
+    invoice_sweep_s: float = Field(
+        default=1.0, ge=0.2, le=600, description="How often waiting payment events are looked for."
+    )
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, value: object) -> object:

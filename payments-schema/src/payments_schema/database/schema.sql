@@ -30,6 +30,36 @@ CREATE TYPE dramatiq.state AS ENUM (
 
 ALTER TYPE dramatiq.state OWNER TO payments_migrator;
 
+CREATE FUNCTION core.accept_payment_events(p_event_ids uuid[], p_invoice_ids uuid[], p_amounts bigint[], p_raws jsonb[], p_message_id uuid) RETURNS integer
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    concerned jsonb;
+    fresh integer;
+BEGIN
+    WITH numbered AS (
+        SELECT nextval(pg_get_serial_sequence('core.payment_event', 'id')) AS id, i.*
+        FROM unnest(p_event_ids, p_invoice_ids, p_amounts, p_raws)
+            AS i (event_id, invoice_id, amount_minor, raw)
+    ),
+    stored AS (
+        INSERT INTO core.payment_event (id, event_id, invoice_id, amount_minor, raw)
+        SELECT id, event_id, invoice_id, amount_minor, raw FROM numbered
+        ORDER BY event_id, id
+        ON CONFLICT (event_id) DO NOTHING
+        RETURNING invoice_id
+    )
+    SELECT count(*), jsonb_agg(DISTINCT invoice_id) INTO fresh, concerned FROM stored;
+    IF fresh > 0 THEN
+        PERFORM core.enqueue(p_message_id, 'invoices', 'apply_payment_events', jsonb_build_array(concerned));
+    END IF;
+    RETURN fresh;
+END
+$$;
+
+ALTER FUNCTION core.accept_payment_events(p_event_ids uuid[], p_invoice_ids uuid[], p_amounts bigint[], p_raws jsonb[], p_message_id uuid) OWNER TO payments_migrator;
+
 CREATE FUNCTION core.adopt_events() RETURNS bigint
     LANGUAGE plpgsql
     AS $$
@@ -1051,6 +1081,18 @@ CREATE TABLE core.currency (
 
 ALTER TABLE core.currency OWNER TO payments_migrator;
 
+CREATE TABLE core.customer_credit (
+    customer text NOT NULL,
+    currency text NOT NULL,
+    balance_minor numeric(38,0) NOT NULL,
+    steps integer DEFAULT 0 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT customer_credit_balance_minor_check CHECK ((balance_minor >= (0)::numeric))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE core.customer_credit OWNER TO payments_migrator;
+
 CREATE TABLE core.event (
     id bigint NOT NULL,
     type text NOT NULL,
@@ -1095,19 +1137,38 @@ CREATE TABLE core.invoice (
     currency text NOT NULL,
     total_minor bigint NOT NULL,
     paid_minor bigint DEFAULT 0 NOT NULL,
-    credit_minor bigint DEFAULT 0 NOT NULL,
+    credit_minor numeric(38,0) DEFAULT 0 NOT NULL,
     status text DEFAULT 'sent'::text NOT NULL,
     due_at timestamp with time zone,
     customer text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    client text DEFAULT 'local'::text NOT NULL,
+    credited_minor bigint DEFAULT 0 NOT NULL,
+    is_booked boolean DEFAULT false NOT NULL,
+    steps integer DEFAULT 0 NOT NULL,
+    description text,
+    lines jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT invoice_check CHECK (((paid_minor >= 0) AND (paid_minor <= total_minor))),
-    CONSTRAINT invoice_credit_minor_check CHECK ((credit_minor >= 0)),
-    CONSTRAINT invoice_status_is_known CHECK ((status = ANY (ARRAY['sent'::text, 'partially_paid'::text, 'paid'::text]))),
+    CONSTRAINT invoice_credit_minor_check CHECK ((credit_minor >= (0)::numeric)),
+    CONSTRAINT invoice_status_follows_from_sums CHECK (((credited_minor >= 0) AND ((paid_minor + credited_minor) <= total_minor) AND
+CASE status
+    WHEN 'sent'::text THEN ((paid_minor = 0) AND (credited_minor < total_minor))
+    WHEN 'partially_paid'::text THEN ((paid_minor > 0) AND ((paid_minor + credited_minor) < total_minor))
+    WHEN 'paid'::text THEN ((paid_minor > 0) AND ((paid_minor + credited_minor) = total_minor))
+    WHEN 'void'::text THEN ((paid_minor = 0) AND (credited_minor = total_minor))
+    ELSE false
+END)),
     CONSTRAINT invoice_total_minor_check CHECK ((total_minor > 0))
 );
 
 ALTER TABLE core.invoice OWNER TO payments_migrator;
+
+COMMENT ON COLUMN core.invoice.credit_minor IS 'What was paid beyond the total and became the customer''s credit.';
+
+COMMENT ON COLUMN core.invoice.credited_minor IS 'What credit notes took off the total.';
+
+COMMENT ON COLUMN core.invoice.is_booked IS 'Whether the claim stands in the ledger; an invoice of the reference data is booked with its first step.';
 
 CREATE TABLE core.migration (
     version_num character varying(32) NOT NULL
@@ -1131,6 +1192,42 @@ CREATE TABLE core.payment (
 WITH (fillfactor='85');
 
 ALTER TABLE core.payment OWNER TO payments_migrator;
+
+CREATE TABLE core.payment_event (
+    id bigint NOT NULL,
+    event_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    amount_minor bigint NOT NULL,
+    raw jsonb NOT NULL,
+    status text DEFAULT 'waiting'::text NOT NULL,
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    waits_since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    applied_at timestamp with time zone,
+    applied_minor bigint,
+    credit_minor bigint,
+    error text,
+    message_id uuid,
+    repairs uuid,
+    CONSTRAINT every_cent_is_somewhere CHECK (((status <> 'applied'::text) OR ((applied_minor + credit_minor) = amount_minor))),
+    CONSTRAINT payment_event_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT payment_event_status_is_known CHECK ((status = ANY (ARRAY['waiting'::text, 'applied'::text, 'dead'::text, 'repaired'::text])))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE core.payment_event OWNER TO payments_migrator;
+
+COMMENT ON COLUMN core.payment_event.repairs IS 'The event_id of the dead event that this one is an edited copy of.';
+
+ALTER TABLE core.payment_event ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME core.payment_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE core.recon_job (
     id bigint NOT NULL,
@@ -1369,6 +1466,68 @@ CREATE TABLE core.wallet_transition (
 );
 
 ALTER TABLE core.wallet_transition OWNER TO payments_migrator;
+
+CREATE TABLE core.webhook_attempt (
+    delivery_id bigint NOT NULL,
+    number integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    took_ms integer NOT NULL,
+    answer integer,
+    error text
+);
+
+ALTER TABLE core.webhook_attempt OWNER TO payments_migrator;
+
+CREATE TABLE core.webhook_delivery (
+    id bigint NOT NULL,
+    subscription_id text NOT NULL COLLATE pg_catalog."C",
+    event_id bigint NOT NULL,
+    subject text NOT NULL,
+    replay integer DEFAULT 0 NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    leased_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT webhook_delivery_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text])))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE core.webhook_delivery OWNER TO payments_migrator;
+
+ALTER TABLE core.webhook_delivery ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME core.webhook_delivery_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE core.webhook_subscription (
+    id text NOT NULL COLLATE pg_catalog."C",
+    url text NOT NULL,
+    types text[] DEFAULT '{}'::text[] NOT NULL,
+    description text,
+    secret text NOT NULL,
+    old_secret text,
+    old_secret_until timestamp with time zone,
+    status text DEFAULT 'enabled'::text NOT NULL,
+    disabled_reason text,
+    failing_since timestamp with time zone,
+    seen_transaction xid8 NOT NULL,
+    seen_id bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT webhook_subscription_id_check CHECK ((id ~~ 'whk\_%'::text)),
+    CONSTRAINT webhook_subscription_status_check CHECK ((status = ANY (ARRAY['enabled'::text, 'disabled'::text])))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE core.webhook_subscription OWNER TO payments_migrator;
+
+COMMENT ON COLUMN core.webhook_subscription.types IS 'Topics, or prefixes ending in `.*`; empty for all.';
 
 CREATE TABLE dramatiq.queue (
     message_id uuid NOT NULL,
@@ -1624,6 +1783,12 @@ ALTER TABLE ONLY core.card_refund
 ALTER TABLE ONLY core.currency
     ADD CONSTRAINT currency_pkey PRIMARY KEY (code);
 
+ALTER TABLE ONLY core.customer_credit
+    ADD CONSTRAINT customer_credit_pkey PRIMARY KEY (customer, currency);
+
+ALTER TABLE ONLY core.webhook_delivery
+    ADD CONSTRAINT delivery_once UNIQUE (subscription_id, event_id, replay);
+
 ALTER TABLE ONLY core.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (id);
 
@@ -1635,6 +1800,12 @@ ALTER TABLE ONLY core.invoice
 
 ALTER TABLE ONLY core.migration
     ADD CONSTRAINT migration_pkc PRIMARY KEY (version_num);
+
+ALTER TABLE ONLY core.payment_event
+    ADD CONSTRAINT payment_event_event_id_key UNIQUE (event_id);
+
+ALTER TABLE ONLY core.payment_event
+    ADD CONSTRAINT payment_event_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY core.payment
     ADD CONSTRAINT payment_pkey PRIMARY KEY (id);
@@ -1686,6 +1857,15 @@ ALTER TABLE ONLY core.wallet_statement_line
 
 ALTER TABLE ONLY core.wallet_transition
     ADD CONSTRAINT wallet_transition_pkey PRIMARY KEY (payment_id, number);
+
+ALTER TABLE ONLY core.webhook_attempt
+    ADD CONSTRAINT webhook_attempt_pkey PRIMARY KEY (delivery_id, number);
+
+ALTER TABLE ONLY core.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY core.webhook_subscription
+    ADD CONSTRAINT webhook_subscription_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY dramatiq.queue
     ADD CONSTRAINT queue_pkey PRIMARY KEY (message_id);
@@ -1741,7 +1921,19 @@ CREATE INDEX event_by_subject ON core.event USING btree (subject, id);
 
 CREATE INDEX event_in_order ON core.event USING btree (transaction, id);
 
+CREATE INDEX invoice_by_customer ON core.invoice USING btree (customer, currency);
+
+CREATE INDEX invoice_in_order ON core.invoice USING btree (created_at, id);
+
 CREATE INDEX payment_by_account ON core.payment USING btree (account_id, id);
+
+CREATE INDEX payment_event_by_invoice ON core.payment_event USING btree (invoice_id, id);
+
+CREATE INDEX payment_event_by_message ON core.payment_event USING btree (message_id) WHERE (message_id IS NOT NULL);
+
+CREATE INDEX payment_event_due ON core.payment_event USING btree (due_at) WHERE (status = 'waiting'::text);
+
+CREATE INDEX payment_event_waiting ON core.payment_event USING btree (invoice_id, id) WHERE (status = 'waiting'::text);
 
 CREATE INDEX payment_failed ON core.payment USING btree (id) WHERE (status = 'failed'::text);
 
@@ -1766,6 +1958,10 @@ CREATE INDEX wallet_payment_by_time ON core.wallet_payment USING btree (created_
 CREATE INDEX wallet_payment_due ON core.wallet_payment USING btree (due_at) WHERE (due_at IS NOT NULL);
 
 CREATE INDEX wallet_statement_line_open ON core.wallet_statement_line USING btree (provider, at) WHERE (state <> 'matched'::text);
+
+CREATE INDEX webhook_delivery_pending ON core.webhook_delivery USING btree (subscription_id, id) WHERE (status = 'pending'::text);
+
+CREATE INDEX webhook_delivery_turn ON core.webhook_delivery USING btree (subscription_id, subject, id) WHERE (status = 'pending'::text);
 
 CREATE INDEX queue_finished ON dramatiq.queue USING btree (mtime) WHERE (state = ANY (ARRAY['done'::dramatiq.state, 'rejected'::dramatiq.state]));
 
@@ -1815,6 +2011,12 @@ ALTER TABLE ONLY core.adjustment
 ALTER TABLE ONLY core.invoice
     ADD CONSTRAINT invoice_currency_fkey FOREIGN KEY (currency) REFERENCES core.currency(code);
 
+ALTER TABLE ONLY core.webhook_attempt
+    ADD CONSTRAINT webhook_attempt_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES core.webhook_delivery(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY core.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES core.webhook_subscription(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY ledger.account
     ADD CONSTRAINT account_currency_fkey FOREIGN KEY (currency) REFERENCES core.currency(code);
 
@@ -1825,6 +2027,10 @@ GRANT USAGE ON SCHEMA dramatiq TO payments_app;
 GRANT USAGE ON SCHEMA ledger TO payments_app;
 
 GRANT ALL ON SCHEMA public TO payments_migrator;
+
+REVOKE ALL ON FUNCTION core.accept_payment_events(p_event_ids uuid[], p_invoice_ids uuid[], p_amounts bigint[], p_raws jsonb[], p_message_id uuid) FROM PUBLIC;
+
+GRANT ALL ON FUNCTION core.accept_payment_events(p_event_ids uuid[], p_invoice_ids uuid[], p_amounts bigint[], p_raws jsonb[], p_message_id uuid) TO payments_app;
 
 REVOKE ALL ON FUNCTION core.adopt_events() FROM PUBLIC;
 
@@ -1948,13 +2154,15 @@ GRANT SELECT,INSERT ON TABLE core.card_refund_part TO payments_app;
 
 GRANT SELECT ON TABLE core.currency TO payments_app;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE core.customer_credit TO payments_app;
+
 GRANT SELECT,INSERT ON TABLE core.event TO payments_app;
 
 GRANT USAGE ON SEQUENCE core.event_id_seq TO payments_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE core.idempotency_key TO payments_app;
 
-GRANT SELECT ON TABLE core.invoice TO payments_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE core.invoice TO payments_app;
 
 GRANT SELECT ON TABLE core.migration TO payments_app;
 
@@ -1963,6 +2171,10 @@ GRANT SELECT,INSERT ON TABLE core.payment TO payments_app;
 GRANT UPDATE(status) ON TABLE core.payment TO payments_app;
 
 GRANT UPDATE(updated_at) ON TABLE core.payment TO payments_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE core.payment_event TO payments_app;
+
+GRANT USAGE ON SEQUENCE core.payment_event_id_seq TO payments_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE core.recon_job TO payments_app;
 
@@ -1997,6 +2209,14 @@ GRANT SELECT,INSERT,UPDATE ON TABLE core.wallet_statement_line TO payments_app;
 GRANT USAGE ON SEQUENCE core.wallet_statement_line_id_seq TO payments_app;
 
 GRANT SELECT,INSERT ON TABLE core.wallet_transition TO payments_app;
+
+GRANT SELECT,INSERT ON TABLE core.webhook_attempt TO payments_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE core.webhook_delivery TO payments_app;
+
+GRANT USAGE ON SEQUENCE core.webhook_delivery_id_seq TO payments_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE core.webhook_subscription TO payments_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE dramatiq.queue TO payments_app;
 
@@ -2194,10 +2414,13 @@ INSERT INTO core.currency VALUES ('YER', 2, 0.01, 'Yemeni Rial');
 INSERT INTO core.currency VALUES ('ZAR', 2, 0.01, 'Rand');
 INSERT INTO core.currency VALUES ('ZMW', 2, 0.01, 'Zambian Kwacha');
 INSERT INTO core.currency VALUES ('ZWG', 2, 0.01, 'Zimbabwe Gold');
-INSERT INTO core.migration VALUES ('0014');
+INSERT INTO core.migration VALUES ('0021');
+INSERT INTO ledger.chart VALUES ('accounts_receivable', 'asset', 'debit', 'What customers owe us on invoices');
 INSERT INTO ledger.chart VALUES ('customer', 'liability', 'credit', 'What we owe a customer');
+INSERT INTO ledger.chart VALUES ('customer_credit', 'liability', 'credit', 'What customers paid beyond their invoices');
 INSERT INTO ledger.chart VALUES ('customer_funds', 'asset', 'debit', 'What cardholders'' banks owe us for captured payments');
 INSERT INTO ledger.chart VALUES ('customer_holds', 'asset', 'debit', 'Funds held by authorizations');
+INSERT INTO ledger.chart VALUES ('invoice_revenue', 'income', 'credit', 'What invoices earned, less credit notes');
 INSERT INTO ledger.chart VALUES ('merchant_payable', 'liability', 'credit', 'What we owe merchants until settlement');
 INSERT INTO ledger.chart VALUES ('opening_balances', 'equity', 'credit', 'The other side of imported history');
 INSERT INTO ledger.chart VALUES ('platform_cash', 'asset', 'debit', 'Our money in the bank');

@@ -1,0 +1,1 @@
+"""Invoices, the part that nobody waits for: payment events are applied. Must not serve HTTP."""
