@@ -25,7 +25,7 @@ import psycopg
 import psycopg.sql
 
 IN_FLIGHT = 2000
-PAYMENTS = 4000
+PAYMENTS = 3000
 LATENCY_MS = 50
 HUNG = 300
 BIN = Path(sys.executable).parent
@@ -61,11 +61,11 @@ def routing_us() -> float:
 
 async def bare_httpx(base: str, payments: int) -> float:
     """Payments a second of a loop that does nothing else: POST, then GET, so many in flight."""
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+    limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
     # Small pools side by side, as in the worker: one pool of 2,000 would make this baseline slower, not faster.
     clients = [
         httpx.AsyncClient(base_url=base, limits=limits, timeout=60, trust_env=False)
-        for _ in range(IN_FLIGHT // 64)
+        for _ in range(IN_FLIGHT // 16)
     ]
     token = await _token(clients[0])
     gate = asyncio.Semaphore(IN_FLIGHT)
@@ -153,7 +153,11 @@ def settled(conn: psycopg.Connection[Any], client: str, count: int, deadline_s: 
             break
         time.sleep(0.2)
     else:
-        raise SystemExit(f"only {row[0]} of {count} payments were confirmed in {deadline_s:.0f} s")
+        states = conn.execute(
+            "SELECT status, failure_code, count(*) FROM core.wallet_payment WHERE client = %s GROUP BY 1, 2",
+            [client],
+        ).fetchall()
+        raise SystemExit(f"not confirmed in {deadline_s:.0f} s: {states}")
     row = conn.execute(
         "SELECT extract(epoch FROM max(a.resolved_at) - min(a.created_at))::float8 FROM core.wallet_attempt AS a "
         "JOIN core.wallet_payment AS p ON p.id = a.payment_id WHERE p.client = %s",
@@ -262,6 +266,8 @@ def _with_programs(url: str) -> tuple[dict[str, Any], dict[str, float]]:
         WORKER_HEALTH_PORT=str(health),
         LOG_LEVEL="ERROR",
         WALLET_READ_S="40",
+        WALLET_CONNECT_S="30",
+        WALLET_LEASE_S="300",
         WALLET_IN_FLIGHT=str(IN_FLIGHT),
     )
     with simulator:
@@ -302,14 +308,14 @@ def _beside_a_hanging_one(
     url: str, base: str, api: int, conn: psycopg.Connection[Any]
 ) -> tuple[float, float, float, Watch]:
     watch = Watch(url)
-    asyncio.run(put_payments(url, 3000, "mtn", "calm"))
-    calm = settled(conn, "calm", 3000, 120)
+    asyncio.run(put_payments(url, 2000, "mtn", "calm"))
+    calm = settled(conn, "calm", 2000, 120)
     _say(f"{calm:.0f}/s calm; one provider hangs")
     _knobs(base, {"telecel": {"hang": 1.0, "hang_s": 30.0}})
     asyncio.run(put_payments(url, HUNG, "telecel", "hung"))
     time.sleep(0.5)
-    asyncio.run(put_payments(url, 3000, "mtn", "others"))
-    hung = settled(conn, "others", 3000, 120)
+    asyncio.run(put_payments(url, 2000, "mtn", "others"))
+    hung = settled(conn, "others", 2000, 120)
     address = f"http://127.0.0.1:{api}"
     with program(
         [str(BIN / "payments-api")], f"{address}/health", DATABASE_URL=url, PORT=str(api), LOG_LEVEL="error"

@@ -113,6 +113,8 @@ def assemble(
         desk,
         health=lambda provider: breakers[provider].state.value,
         most_in_flight=settings.wallet_in_flight,
+        lease_s=settings.wallet_lease_s,
+        talk_s=settings.talk_s,
         now=now,
         **({} if observe is None else {"observe": observe}),
     )

@@ -13,12 +13,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from payments_schema.wallets.lifecycle import WalletPayment
 from payments_schema.wire.wallets import WalletProvider
 
 from recon_worker.batcher import Batcher
 from recon_worker.database import Line
 from recon_worker.wallets import desk as desks
 from recon_worker.wallets import operations
+from recon_worker.wallets.aside import Aside
 from recon_worker.wallets.desk import Desk
 from recon_worker.wallets.operations import Action, Result, Step
 from recon_worker.wallets.providers.protocol import Accepted, NotSent, Observation, Provider, Unknown
@@ -27,8 +29,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 TAKE = 250
 SETTLE = 250
-LEASE = timedelta(seconds=60)
-SEND_MARGIN = timedelta(seconds=15)
 DESK_IS_OLD = timedelta(seconds=1)
 AHEAD_S = 30.0
 Observe = Callable[[str, str, Observation, float], None]
@@ -50,6 +50,7 @@ class Dispatcher:
     """The one place of a process that talks to providers.
 
     most_in_flight: conversations with one provider at a time; a hanging one cannot take the others' places.
+    talk_s: the longest that one conversation can take; lease_s must be more.
     """
 
     def __init__(
@@ -61,6 +62,8 @@ class Dispatcher:
         *,
         health: Callable[[WalletProvider], str] = _closed,
         most_in_flight: int = 2000,
+        lease_s: float = 60.0,
+        talk_s: float = 40.0,
         now: Callable[[], datetime] = _now,
         observe: Observe = _unobserved,
     ) -> None:
@@ -68,10 +71,12 @@ class Dispatcher:
         self._settle_line = settle_line
         self._providers = providers
         self._most = most_in_flight
+        self._lease, self._talk = timedelta(seconds=lease_s), timedelta(seconds=talk_s)
         self._now = now
         self._observe = observe
         self._flying: Counter[WalletProvider] = Counter()
         self._desk = replace(desk, health=health, is_full=self._is_full)
+        self._aside = Aside("wallets database")
         self._tasks: set[asyncio.Task[None]] = set()
         self._settler: Batcher[Result] = Batcher(self._settle, SETTLE)
         self._puller: asyncio.Task[None] | None = None
@@ -112,16 +117,19 @@ class Dispatcher:
         if self._has_more or self._stopping:
             return False
         now = self._now()
-        async with self._take_line.unit_of_work() as conn:
-            if self._desk.read_at is None or now - self._desk.read_at > DESK_IS_OLD:
-                self._desk = await desks.read(conn, self._desk, now)
-            steps, taken = await operations.begin(conn, self._desk, now, lease=LEASE, limit=limit)
+        steps, taken = await self._aside.run(self._begin(now, limit))
         for step in steps:
             self._flying[step.attempt.provider] += 1
             task = asyncio.create_task(self._converse(step))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return taken == limit
+
+    async def _begin(self, now: datetime, limit: int) -> tuple[list[Step], int]:
+        async with self._take_line.unit_of_work() as conn:
+            if self._desk.read_at is None or now - self._desk.read_at > DESK_IS_OLD:
+                self._desk = await desks.read(conn, self._desk, now)
+            return await operations.begin(conn, self._desk, now, lease=self._lease, limit=limit)
 
     async def _converse(self, step: Step) -> None:
         provider = step.attempt.provider
@@ -142,7 +150,7 @@ class Dispatcher:
         began = asyncio.get_running_loop().time()
         match step.action:
             case Action.SEND:
-                if self._now() > step.until - (LEASE - SEND_MARGIN):
+                if self._now() > step.until - self._talk:
                     # Held up for so long that another worker may be at it: better to ask than to send.
                     return await provider.inquire(step.order), 1
                 said = await provider.submit(step.order)
@@ -163,12 +171,15 @@ class Dispatcher:
 
     async def _settle(self, results: Sequence[Result]) -> Mapping[Result, Exception]:
         now = self._now()
-        async with self._settle_line.unit_of_work() as conn:
-            payments = await operations.settle(conn, self._desk, results, now)
+        payments = await self._aside.run(self._write(results, now))
         due = [payment.due_at for payment in payments if payment.due_at is not None]
         if due:
             self._pull_soon((min(due) - now).total_seconds())
         return {}
+
+    async def _write(self, results: Sequence[Result], now: datetime) -> list[WalletPayment]:
+        async with self._settle_line.unit_of_work() as conn:
+            return await operations.settle(conn, self._desk, results, now)
 
     def _pull_soon(self, after_s: float) -> None:
         if self._stopping or after_s > AHEAD_S:
@@ -207,4 +218,5 @@ class Dispatcher:
         for provider in self._providers.values():
             await provider.close()
         for line in (self._take_line, self._settle_line):
-            await line.close()
+            await self._aside.run(line.close())
+        await self._aside.close()

@@ -5,11 +5,11 @@ Must not connect anywhere, and its secrets must not be printed.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from payments_schema.wallets.lifecycle import Limits
 from payments_schema.wire.wallets import WalletProvider
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recon_worker.wallets.retries import Policy
@@ -41,7 +41,19 @@ class WalletSettings(BaseSettings):
     wallet_statement_s: float = Field(default=600.0, ge=5, le=86_400)
     wallet_connect_s: float = Field(default=3.0, gt=0, le=60)
     wallet_read_s: float = Field(default=10.0, gt=0, le=40)
+    wallet_lease_s: float = Field(default=60.0, gt=0, le=3600)
     wallet_poll_ms: int = Field(default=500, ge=10, le=60_000)
+
+    @model_validator(mode="after")
+    def _lease_outlasts_talk(self) -> Self:
+        if self.wallet_lease_s < self.talk_s + 1:
+            raise ValueError(f"WALLET_LEASE_S must be at least {self.talk_s + 1:g} with these timeouts")
+        return self
+
+    @property
+    def talk_s(self) -> float:
+        """The longest that one conversation can take: a token, a submission and a question."""
+        return 3 * (self.wallet_connect_s + self.wallet_read_s)
 
     def url_of(self, provider: WalletProvider) -> str:
         """Where a provider's API is."""

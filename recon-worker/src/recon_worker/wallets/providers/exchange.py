@@ -24,7 +24,8 @@ from recon_worker.wallets.providers.protocol import NotSent, Observation, Order,
 
 LARGEST_REPLY = 256 * 1024
 LONGEST_RAW = 2000
-NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+CONNECTIONS_PER_POOL = 16
+NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,11 @@ class Exchange:
     ) -> None:
         wait = timeouts or Timeouts()
         self.breaker = breaker
-        pools = max(1, connections // 64)
+        pools = max(1, connections // CONNECTIONS_PER_POOL)
         limits = httpx.Limits(
-            max_connections=max(1, connections // pools), max_keepalive_connections=64, keepalive_expiry=60
+            max_connections=max(1, connections // pools),
+            max_keepalive_connections=CONNECTIONS_PER_POOL,
+            keepalive_expiry=60,
         )
         timeout = httpx.Timeout(wait.read_s, connect=wait.connect_s, pool=wait.pool_s)
         self._clients = [
@@ -89,7 +92,7 @@ class Exchange:
             )
             for _ in range(pools)
         ]
-        self._next = 0
+        self._busy = [0] * pools
 
     async def ask(
         self,
@@ -102,17 +105,26 @@ class Exchange:
         """Make one request; the breaker hears how it went."""
         if not self.breaker.admits():
             return NotSent("circuit_open")
-        self._next = (self._next + 1) % len(self._clients)
+        pool = self._least_busy()
+        self._busy[pool] += 1
         try:
-            reply = await self._send(self._clients[self._next], method, path, headers, content)
+            reply = await self._send(self._clients[pool], method, path, headers, content)
+        except httpx.PoolTimeout as error:
+            return NotSent(_name(error))  # our own crowd, no fault of the provider's
         except NEVER_LEFT as error:
             self.breaker.note(ok=False)
             return NotSent(_name(error))
         except httpx.HTTPError as error:
             self.breaker.note(ok=False)
             return Unknown(_name(error))
+        finally:
+            self._busy[pool] -= 1
         self.breaker.note(ok=isinstance(reply, Reply) and reply.status < 500)
         return reply
+
+    def _least_busy(self) -> int:
+        # The first pool with a line to spare, so that few payments keep few connections warm.
+        return min(range(len(self._busy)), key=lambda pool: self._busy[pool] // CONNECTIONS_PER_POOL)
 
     async def _send(
         self,
