@@ -107,5 +107,9 @@ SELECT ledger.ensure_accounts(
 FROM (VALUES ('accounts_receivable'), ('invoice_revenue')) AS chart (code)
 CROSS JOIN (VALUES ('USD'), ('EUR'), ('GBP'), ('GHS'), ('JPY'), ('BHD')) AS currency (code);
 
-GRANT SELECT, INSERT, UPDATE ON core.invoice, core.customer_credit, core.payment_event TO payments_app;
+GRANT SELECT, INSERT ON core.invoice TO payments_app;
+-- What was billed never changes; what was paid of it does.
+GRANT UPDATE (paid_minor, credited_minor, credit_minor, status, steps, is_booked, updated_at)
+ON core.invoice TO payments_app;
+GRANT SELECT, INSERT, UPDATE ON core.customer_credit, core.payment_event TO payments_app;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA core TO payments_app;
