@@ -84,6 +84,7 @@ class Rig:
     workers: int = 2
     name: str = field(default_factory=lambda: postgres.private_name("chaos"))
     api_port: int = field(default_factory=lambda: _free_port())
+    simulator_port: int = field(default_factory=lambda: _free_port())
     programs: dict[str, Program] = field(default_factory=dict[str, Program])
     direct_url: str = ""
     _proxy: Proxy | None = None
@@ -93,6 +94,11 @@ class Rig:
     def api_url(self) -> str:
         """Where the clients knock."""
         return f"http://{HOST}:{self.api_port}"
+
+    @property
+    def simulator_url(self) -> str:
+        """Where the outside world is simulated."""
+        return f"http://{HOST}:{self.simulator_port}"
 
     @property
     def proxy(self) -> Proxy:
@@ -189,6 +195,17 @@ class Rig:
         }
         api = {**environment, "PORT": str(self.api_port)}
         self.programs["api"] = Program("api", [_script("payments-api")], api, self.logs / "api.log")
+        # The outside world: it is never struck, and what it did is what the verdict compares with.
+        simulator = [_script("provider-simulator"), "--port", str(self.simulator_port)]
+        self.programs["simulator"] = Program(
+            "simulator", simulator, dict(environment), self.logs / "simulator.log"
+        )
+        environment |= {
+            "WALLET_PROVIDERS_URL": self.simulator_url,
+            "WALLET_CONNECT_S": "1",
+            "WALLET_READ_S": "2",
+            "WALLET_LEASE_S": "10",
+        }
         for number in range(1, self.workers + 1):
             name = f"worker-{number}"
             self.programs[name] = Program(
