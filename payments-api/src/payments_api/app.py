@@ -27,6 +27,7 @@ from payments_api.http.door import Doorkeeper
 from payments_api.http.guard import Guard
 from payments_api.http.limits import RateLimiter
 from payments_api.http.observation import Observation
+from payments_api.invoices import routes as invoices
 from payments_api.jobs import routes as jobs
 from payments_api.ledger import routes as ledger
 from payments_api.payments import operations
@@ -37,6 +38,7 @@ from payments_api.wallets import bookkeeping as wallet_books
 from payments_api.wallets import callbacks as wallet_callbacks
 from payments_api.wallets import operations as wallet_operations
 from payments_api.wallets import routes as wallets
+from payments_api.webhooks import incoming
 
 _DESCRIPTION = """
 Payments that reconcile, and the operations around them.
@@ -71,6 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.openapi = lambda: documentation.describe(app)
     app.state.registry = registry
+    app.state.settings = settings
     app.state.gauges = make_gauges(registry)
     limiter = RateLimiter(settings.requests_per_s, settings.rate_limit_burst)
     app.state.doorkeeper = Doorkeeper(authenticator(settings), limiter)
@@ -83,6 +86,8 @@ def create_app(settings: Settings) -> FastAPI:
         wallet_books,
         wallets,
         wallet_callbacks,
+        invoices,
+        incoming,
         accounts,
         jobs,
         ledger,
@@ -128,14 +133,16 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
         app.state.card_terms = terms = card_operations.Terms.of(settings)
         card_lanes, app.state.cards = card_operations.open_lanes(settings, terms)
         app.state.pool, app.state.payments = pool, batcher
-        for one in (pool, lanes, card_lanes):
+        event_lanes, app.state.payment_events = incoming.open_lanes(settings)
+        for one in (pool, lanes, card_lanes, event_lanes):
             await one.open(wait=False)
         try:
             yield
         finally:
             await batcher.close()
             await app.state.cards.close()
-            for one in (card_lanes, lanes, pool):
+            await app.state.payment_events.close()
+            for one in (event_lanes, card_lanes, lanes, pool):
                 await one.close(timeout=2)
 
     return lifespan

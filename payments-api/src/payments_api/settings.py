@@ -10,6 +10,7 @@ import os
 from enum import StrEnum
 from typing import Annotated, Self
 
+from payments_schema.webhooks import signing
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import (
     BeforeValidator,
@@ -106,6 +107,11 @@ class Settings(BaseSettings):
     airteltigo_shared_key: SecretStr = Field(
         SecretStr("sandbox-airteltigo-secret"), description="Signs AirtelTigo's callbacks."
     )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="Verifies POST /webhooks/payments; several with commas while rotating. Unset: unsigned "
+        "events are taken, on loopback only.",
+    )
     allowed_hosts: str = Field(
         "",
         description="Names taken in Host, with commas, * for any; default: loopback where open, else *.",
@@ -130,6 +136,11 @@ class Settings(BaseSettings):
             raise ValueError("set JWT_SECRET or JWT_PUBLIC_KEY, not both: a token must not choose its check")
         if self.jwt_secret and len(self.jwt_secret.get_secret_value().encode()) < SHORTEST_SECRET_BYTES:
             raise ValueError(f"JWT_SECRET is shorter than {SHORTEST_SECRET_BYTES} bytes")
+        for secret in self._webhook_secrets:
+            try:
+                signing.key_of(secret)
+            except ValueError as error:
+                raise ValueError(f"WEBHOOK_SECRET: {error}") from None
         if self.database_url:
             _check_database_url(self.database_url.get_secret_value())
         return self
@@ -138,6 +149,21 @@ class Settings(BaseSettings):
     def auth(self) -> AuthMode:
         """The mode in force."""
         return self.auth_mode or (AuthMode.OPEN if is_loopback(self.host) else AuthMode.JWT)
+
+    @property
+    def _webhook_secrets(self) -> list[str]:
+        given = self.webhook_secret.get_secret_value() if self.webhook_secret else ""
+        return [secret.strip() for secret in given.split(",") if secret.strip()]
+
+    @property
+    def webhook_keys(self) -> list[bytes]:
+        """The keys that may have signed an incoming event."""
+        return [signing.key_of(secret) for secret in self._webhook_secrets]
+
+    @property
+    def takes_unsigned(self) -> bool:
+        """Whether events without a signature are taken."""
+        return is_loopback(self.host) and not self._webhook_secrets
 
     @property
     def conninfo(self) -> str:

@@ -1,0 +1,157 @@
+"""Carries out what operators ask of invoices: lock, decide, save, post, record.
+
+Must not speak HTTP, and must not decide what an invoice allows.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from payments_schema.errors import InvalidTransition, PaymentsError
+from payments_schema.events import store as events
+from payments_schema.events.store import NewEvent
+from payments_schema.ids import uuid7
+from payments_schema.invoices import facts, inbox, lifecycle, movements, store
+from payments_schema.invoices.lifecycle import Change, Invoice, Issued
+from payments_schema.jobs import store as jobs
+from payments_schema.ledger import store as ledger
+from payments_schema.wire.invoices import (
+    CreateInvoice,
+    CustomerCredit,
+    EventStatus,
+    InvoiceDetail,
+    InvoiceStatus,
+    InvoiceView,
+    PaymentEventView,
+    RefundCredit,
+    RepairEvent,
+)
+
+from payments_api.batching import Connection
+from payments_api.invoices import render
+
+
+class InvoiceIdTaken(PaymentsError):
+    """The id that the client chose belongs to another invoice."""
+
+    code = "invoice_id_taken"
+    status = 409
+
+
+async def create(conn: Connection, client: str, body: CreateInvoice) -> InvoiceView:
+    """Make an invoice and book it; events that came before it are applied at once. Raises InvoiceIdTaken."""
+    now = datetime.now(UTC)
+    invoice = Invoice(
+        body.id or uuid7(),
+        client,
+        body.currency,
+        body.sum_cents,
+        InvoiceStatus.SENT,
+        now,
+        now,
+        due_at=body.due_at,
+        customer=body.customer,
+        description=body.description,
+        lines=[line.model_dump() for line in body.lines],
+    )
+    if not await store.create(conn, invoice):
+        raise InvoiceIdTaken("An invoice with this id exists already")
+    await ledger.post(conn, movements.issue(invoice))
+    await events.record_many(conn, facts.of(Issued(invoice)))
+    if body.id is not None:
+        await jobs.enqueue(conn, inbox.QUEUE, inbox.APPLY, [[str(invoice.id)]])
+    return render.view(invoice, now)
+
+
+async def detail(conn: Connection, invoice_id: UUID, owner: str | None) -> InvoiceDetail:
+    """An invoice with its events and entries. Raises InvoiceNotFound."""
+    invoice = await look(conn, invoice_id, owner)
+    shown = render.view(invoice, datetime.now(UTC))
+    return InvoiceDetail(
+        **dict(shown),
+        events=await inbox.of_invoice(conn, invoice_id),
+        entries=await store.entries(conn, invoice_id),
+        allowed_actions=lifecycle.allowed_actions(invoice),
+    )
+
+
+async def look(conn: Connection, invoice_id: UUID, owner: str | None) -> Invoice:
+    """An invoice that the caller may see. Raises InvoiceNotFound."""
+    invoice = await store.get(conn, invoice_id)
+    if owner is not None and invoice.client != owner:
+        raise store.InvoiceNotFound
+    return invoice
+
+
+async def void(conn: Connection, invoice_id: UUID, reason: str | None) -> InvoiceView:
+    """Cancel an invoice. Raises InvoiceNotFound, InvalidTransition."""
+    held = await store.lock(conn, invoice_id)
+    return await _carry_out(conn, held, lifecycle.void(held, reason, datetime.now(UTC)))
+
+
+async def credit_note(
+    conn: Connection, invoice_id: UUID, amount_minor: int | None, reason: str | None
+) -> InvoiceView:
+    """Give up a part. Raises InvoiceNotFound, InvalidTransition, InvalidAmount."""
+    held = await store.lock(conn, invoice_id)
+    return await _carry_out(conn, held, lifecycle.credit_note(held, amount_minor, reason, datetime.now(UTC)))
+
+
+async def allocate(conn: Connection, invoice_id: UUID, amount_minor: int | None) -> InvoiceView:
+    """Pay with the customer's credit. Raises InvoiceNotFound, InvalidTransition, InvalidAmount."""
+    held = await store.lock(conn, invoice_id)
+    credit, _ = await store.lock_credit(conn, held.debtor, held.currency)
+    allocated = lifecycle.allocate(held, amount_minor, credit, datetime.now(UTC))
+    await store.take_credit(conn, held.debtor, held.currency, allocated.amount_minor)
+    return await _carry_out(conn, held, allocated)
+
+
+async def refund_credit(conn: Connection, body: RefundCredit) -> CustomerCredit:
+    """Give credit back. Raises InvalidAmount."""
+    credit, steps = await store.lock_credit(conn, body.customer, body.currency)
+    refunded = lifecycle.refund_credit(
+        body.customer, body.currency, body.amount_cents, credit, steps + 1, datetime.now(UTC)
+    )
+    await store.take_credit(conn, body.customer, body.currency, refunded.amount_minor)
+    await ledger.post(conn, movements.of_refund(refunded))
+    await events.record(conn, facts.of_refund(refunded))
+    left = credit - refunded.amount_minor
+    return CustomerCredit(customer=body.customer, currency=body.currency, credit_cents=left)
+
+
+async def repair(conn: Connection, event_id: UUID, body: RepairEvent, operator: str) -> PaymentEventView:
+    """Put a dead event right: an edited copy takes its place, and both say so.
+
+    Raises PaymentEventNotFound, InvalidTransition where it is not dead.
+    """
+    dead = await inbox.lock(conn, event_id)
+    if dead.status is not EventStatus.DEAD:
+        raise InvalidTransition(
+            f"only a dead event is repaired; this one is {dead.status.value}",
+            current_status=dead.status.value,
+            allowed_actions=[],
+        )
+    copy_id = uuid4()
+    edited = inbox.Arrived(
+        copy_id,
+        body.invoice_id or dead.invoice_id,
+        body.amount_cents or dead.amount_cents,
+        body.model_dump_json(),
+    )
+    await inbox.accept(conn, [edited])
+    await inbox.mark_repaired(conn, event_id, copy_id, body.reason)
+    if dead.job_id is not None:
+        await jobs.discard(conn, dead.job_id)
+    audit = {"by": operator, "copy": str(copy_id)} | body.model_dump(mode="json", exclude_none=True)
+    await events.record(conn, NewEvent("payment_event.repaired", str(event_id), audit))
+    return await inbox.lock(conn, copy_id)
+
+
+async def _carry_out(conn: Connection, before: Invoice, change: Change) -> InvoiceView:
+    await store.save(conn, [change.invoice])
+    if not before.is_booked:
+        await ledger.post(conn, movements.issue(before))
+    await ledger.post(conn, movements.of(change))
+    await events.record_many(conn, facts.of(change))
+    return render.view(change.invoice, change.invoice.updated_at)

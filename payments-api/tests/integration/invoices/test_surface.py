@@ -1,0 +1,195 @@
+"""Invoices and their events over HTTP, against the real process."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from payments_schema.webhooks import signing
+
+SECRETS = [signing.new_secret(), signing.new_secret()]
+
+
+def an_event(**changes: Any) -> dict[str, Any]:
+    return {
+        "event_id": str(uuid4()),
+        "type": "payment",
+        "invoice_id": str(uuid4()),
+        "amount_cents": 3000,
+    } | changes
+
+
+def an_invoice(api: Any, key: str, **body: Any) -> dict[str, Any]:
+    made = api.post({"customer": f"C-{key}"} | body, key, "/api/v1/invoices")
+    assert made.status_code == 201, made.text
+    return made.json()
+
+
+def test_an_event_is_stored_once_with_its_message(api: Any) -> None:
+    event = an_event(note="kept")
+    for _ in range(3):
+        taken = api.post(event, path="/webhooks/payments")
+        assert taken.status_code == 202
+        assert taken.json() == {"accepted": True, "event_id": event["event_id"]}
+    rows = api.query("SELECT raw ->> 'note' FROM core.payment_event WHERE event_id = %s", event["event_id"])
+    assert rows == [("kept",)]
+    sent = api.query(
+        "SELECT count(*) FROM dramatiq.queue WHERE message -> 'args' = %s::jsonb",
+        json.dumps([[event["invoice_id"]]]),
+    )
+    assert sent == [(1,)]
+
+
+BAD = [
+    b"",
+    b"[]",
+    b"{",
+    b'{"a":1,"a":2}',
+    b"\xff",
+    b'{"x":1e9999999}',
+    *(
+        json.dumps(an_event(**wrong)).encode()
+        for wrong in (
+            {"event_id": "1"},
+            {"event_id": None},
+            {"event_id": 7},
+            {"type": "refund"},
+            {"invoice_id": "x"},
+            {"amount_cents": 0},
+            {"amount_cents": -1},
+            {"amount_cents": "3000"},
+            {"amount_cents": True},
+            {"amount_cents": 1.5},
+            {"amount_cents": 2**63},
+            {"amount_cents": None},
+            {"note": "\x00"},
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("body", BAD)
+def test_bad_events_are_400_and_leave_no_trace(api: Any, body: bytes) -> None:
+    before = api.query("SELECT count(*), (SELECT count(*) FROM dramatiq.queue) FROM core.payment_event")
+    refused = api.post(body, path="/webhooks/payments")
+    assert refused.status_code == 400, refused.text
+    assert refused.headers["content-type"].startswith("application/problem+json")
+    assert (
+        api.query("SELECT count(*), (SELECT count(*) FROM dramatiq.queue) FROM core.payment_event") == before
+    )
+
+
+def test_signatures(own_api: Any) -> None:
+    own_api.settings["WEBHOOK_SECRET"] = ",".join(SECRETS)
+    own_api.start()
+    body = json.dumps(an_event()).encode()
+    now = datetime.now(UTC)
+
+    def send(at: datetime = now, secret: str = SECRETS[0], sent: bytes = body, **changed: str) -> int:
+        headers = signing.sign([signing.key_of(secret)], "msg_1", at, body.decode())
+        return own_api.post(sent, path="/webhooks/payments", **(headers | changed)).status_code
+
+    assert send() == 202
+    assert send(secret=SECRETS[1]) == 202
+    assert send(secret=signing.new_secret()) == 401
+    assert send(at=now - timedelta(minutes=6)) == 401
+    assert send(at=now + timedelta(minutes=6)) == 401
+    assert send(sent=body + b" ") == 401
+    assert own_api.post(body, path="/webhooks/payments").status_code == 401
+    for garbage in ("v1", "v1,", ",", "v1,%%%", "v1,a,b", "x" * 5000, "v2,AAAA"):
+        assert send(**{"webhook-signature": garbage}) == 401
+    for garbage in ("", "now", "-1", "1e999", "9" * 400):
+        assert send(**{"webhook-timestamp": garbage}) == 401
+    assert own_api.query("SELECT count(*) FROM core.payment_event") == [(1,)]
+
+
+def test_the_official_vector() -> None:
+    key = signing.key_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    signed = signing.sign(
+        [key],
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        datetime.fromtimestamp(1614265330, UTC),
+        '{"test": 2432232314}',
+    )
+    assert signed["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_an_invoice_is_made_once_listed_shown_and_printed(api: Any, key: str) -> None:
+    body = {
+        "lines": [{"description": "<b>Work</b>", "quantity": 2, "unit_cents": 1250}],
+        "customer": f"C-{key}",
+    }
+    made = api.post(body, key, "/api/v1/invoices")
+    again = api.post(body | {"currency": "USD"}, key, "/api/v1/invoices")
+    assert (made.status_code, again.status_code) == (201, 201)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert made.json() == again.json()
+    invoice = made.json()
+    assert (invoice["total_cents"], invoice["status"], invoice["ageing"]) == (2500, "sent", "current")
+    assert api.post(body | {"currency": "EUR"}, key, "/api/v1/invoices").status_code == 422
+    page = api.get(f"/api/v1/invoices?customer=C-{key}").json()
+    assert [one["id"] for one in page["data"]] == [invoice["id"]]
+    shown = api.get(f"/api/v1/invoices/{invoice['id']}").json()
+    assert [(e["account_id"], e["direction"], e["amount"]) for e in shown["entries"]] == [
+        ("accounts_receivable", "debit", "25.00"),
+        ("invoice_revenue", "credit", "25.00"),
+    ]
+    printed = api.get(f"/api/v1/invoices/{invoice['id']}/print").text
+    assert "&lt;b&gt;Work&lt;/b&gt;" in printed
+    assert "25.00 USD" in printed
+    assert api.get("/api/v1/invoices/nonsense").status_code == 404
+
+
+def test_csv_has_no_formula(api: Any, key: str) -> None:
+    an_invoice(api, key, customer=f"=HYPERLINK({key})", total_cents=100)
+    exported = api.get("/api/v1/invoices.csv").text
+    assert f"'=HYPERLINK({key})" in exported
+
+
+def test_void_and_credit_notes(api: Any, key: str) -> None:
+    invoice = an_invoice(api, key, total_cents=1000)
+    path = f"/api/v1/invoices/{invoice['id']}"
+    noted = api.post({"amount_cents": 400, "reason": "late"}, f"{key}-n", f"{path}/credit-notes").json()
+    assert (noted["status"], noted["credited_cents"], noted["open_cents"]) == ("sent", 400, 600)
+    too_much = api.post({"amount_cents": 601}, f"{key}-m", f"{path}/credit-notes")
+    assert (too_much.status_code, too_much.json()["remaining"]) == (422, 600)
+    voided = api.post({}, f"{key}-v", f"{path}/void").json()
+    assert (voided["status"], voided["open_cents"]) == ("void", 0)
+    assert api.post({}, f"{key}-w", f"{path}/void").status_code == 409
+
+
+def test_credit_pays_other_invoices_and_is_refunded(api: Any, key: str) -> None:
+    customer = f"C-{key}"
+    with __import__("psycopg").connect(api.database_url) as conn:
+        conn.execute("INSERT INTO core.customer_credit VALUES (%s, 'USD', 900)", [customer])
+    invoice = an_invoice(api, key, total_cents=500)
+    paid = api.post({}, f"{key}-a", f"/api/v1/invoices/{invoice['id']}/allocate").json()
+    assert (paid["status"], paid["paid_cents"]) == ("paid", 500)
+    refund = {"customer": customer, "amount_cents": 300}
+    for _ in range(2):
+        left = api.post(refund, f"{key}-r", "/api/v1/customer-credit/refund").json()
+        assert left["credit_cents"] == 100
+    assert api.get(f"/api/v1/customer-credit?customer={customer}").json()[0]["credit_cents"] == 100
+    more = api.post(refund, f"{key}-s", "/api/v1/customer-credit/refund")
+    assert (more.status_code, more.json()["remaining"]) == (422, 100)
+
+
+def test_a_dead_event_is_repaired_by_an_edited_copy(api: Any, key: str) -> None:
+    invoice = an_invoice(api, key, total_cents=500)
+    event = an_event()
+    api.post(event, path="/webhooks/payments")
+    with __import__("psycopg").connect(api.database_url) as conn:
+        conn.execute("UPDATE core.payment_event SET status = 'dead' WHERE event_id = %s", [event["event_id"]])
+    path = f"/api/v1/webhooks/incoming/{event['event_id']}/repair"
+    copy = api.post({"reason": "typo", "invoice_id": invoice["id"]}, f"{key}-r", path).json()
+    assert (copy["status"], copy["invoice_id"], copy["repairs"]) == (
+        "waiting",
+        invoice["id"],
+        event["event_id"],
+    )
+    assert api.post({"reason": "typo"}, f"{key}-q", path).status_code == 409
+    told = api.query("SELECT data ->> 'reason' FROM core.event WHERE type = 'payment_event.repaired'")
+    assert ("typo",) in told
