@@ -48,7 +48,7 @@ def test_created_then_reconciled_live(page: Page, stack: Stack) -> None:
         page.get_by_role("link", name="Open payment").click()
     one = opening.value
     expect(one.locator(".pay-big")).to_have_text("1,249.13\N{NO-BREAK SPACE}USD")
-    expect(one.get_by_text("Discrepancy detected in amount")).to_be_visible()
+    expect(one.get_by_text("Discrepancy detected in amount", exact=True)).to_be_visible()
     expect(one.locator(".pay-head .pay-status")).to_have_text("completed")
     expect(one.get_by_text("Debits equal credits")).to_be_visible()
     expect(one.locator(".pay-t caption")).to_have_text(["ACC-LIVE", "settlement_clearing", "suspense"])
