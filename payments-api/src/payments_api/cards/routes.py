@@ -16,10 +16,10 @@ from payments_schema.wire.cards import (
     CardPaymentView,
     LedgerAccountBalance,
     NothingAsked,
-    PaymentList,
     Preview,
     RefundCard,
 )
+from payments_schema.wire.listing import PaymentList
 from payments_schema.wire.wallets import WalletView
 
 from payments_api.cards import operations

