@@ -38,7 +38,7 @@ from payments_api.wallets import bookkeeping as wallet_books
 from payments_api.wallets import callbacks as wallet_callbacks
 from payments_api.wallets import operations as wallet_operations
 from payments_api.wallets import routes as wallets
-from payments_api.webhooks import incoming
+from payments_api.webhooks import incoming, subscriptions
 
 _DESCRIPTION = """
 Payments that reconcile, and the operations around them.
@@ -88,6 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
         wallet_callbacks,
         invoices,
         incoming,
+        subscriptions,
         accounts,
         jobs,
         ledger,

@@ -43,10 +43,12 @@ from .telemetry import Metrics, Telemetry, configure_logs
 from .wallets import actors as wallet_actors
 from .wallets.assembly import assemble
 from .wallets.settings import WalletSettings
+from .webhooks import actors as webhook_actors
+from .webhooks.delivery import Deliverer, WebhookSettings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-RELAYED_QUEUES = (actors.QUEUE, actors.MAINTENANCE_QUEUE, wallet_actors.QUEUE, INVOICES)
+RELAYED_QUEUES = (actors.QUEUE, actors.MAINTENANCE_QUEUE, wallet_actors.QUEUE, INVOICES, webhook_actors.QUEUE)
 _WAKE_S = 0.25
 
 
@@ -72,6 +74,9 @@ def schedules(settings: Settings) -> list[Schedule]:
         Schedule(card_actors.EXPIRE, settings.card_expiry_s, actors.MAINTENANCE_QUEUE, card_actors.EXPIRE),
         Schedule(ledger_actors.SEAL, settings.ledger_seal_s, actors.MAINTENANCE_QUEUE, ledger_actors.SEAL),
         Schedule(invoice_actors.SWEEP, settings.invoice_sweep_s, INVOICES, invoice_actors.SWEEP),
+        Schedule(
+            webhook_actors.PULL, WebhookSettings().webhook_pull_s, webhook_actors.QUEUE, webhook_actors.PULL
+        ),
         *wallet_actors.schedules(WalletSettings()),
     ]
 
@@ -79,7 +84,7 @@ def schedules(settings: Settings) -> list[Schedule]:
 class CloseLine(Middleware):
     """Closes the operations' lines once no actor runs, while the event loop still does."""
 
-    def __init__(self, *owners: Reconciler | Expirer | Sealer | Applier) -> None:
+    def __init__(self, *owners: Reconciler | Expirer | Sealer | Applier | Deliverer) -> None:
         self._owners = owners
 
     def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
@@ -115,7 +120,12 @@ class Program:
             Patience(unknown_s=settings.invoice_unknown_wait_s),
         )
         invoice_actors.declare(self.broker, applier)
-        self.broker.add_middleware(CloseLine(self.reconciler, expirer, sealer, applier))
+        deliverer = Deliverer(
+            Line(settings.database_url, name="recon-worker webhooks", role=APPLICATION_ROLE),
+            WebhookSettings(),
+        )
+        webhook_actors.declare(self.broker, deliverer)
+        self.broker.add_middleware(CloseLine(self.reconciler, expirer, sealer, applier, deliverer))
         self._declare_wallets()
         self._stop = threading.Event()
         self._worker: dramatiq.Worker | None = None
