@@ -10,6 +10,8 @@ from enum import StrEnum
 from importlib import import_module
 from typing import Any
 
+from pydantic import SecretStr
+
 HEAD = """\
 # Every setting, with its default. Copy to .env what differs: `./dev up`, docker-compose.yml and the dev
 # container all read it, and what the shell sets wins. A bad value is one clear line and exit 2.
@@ -45,13 +47,17 @@ def _default(value: Any) -> str:
         return value.value
     if isinstance(value, tuple):
         return ",".join(value)
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()  # only a sandbox has a default
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else str(value).removesuffix("/")
 
 
 def _section(program: str, module: str) -> str:
-    fields = import_module(f"{module}.settings").Settings.model_fields
+    fields = dict(import_module(f"{module}.settings").Settings.model_fields)
+    if module == "recon_worker":
+        fields |= import_module("recon_worker.wallets.settings").WalletSettings.model_fields
     lines = [f"\n## {program}"]
     for name, field in fields.items():
         if field.description:
