@@ -138,7 +138,9 @@ class Deliverer:
         target = await guard.pin(due.url, allow_private=self._settings.webhook_allow_private)
         if self._client is None:
             # Redirects lead where nobody looked, and a proxy of the environment would resolve again.
-            self._client = httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=self._settings.webhook_timeout_s)
+            self._client = httpx.AsyncClient(
+                follow_redirects=False, trust_env=False, timeout=self._settings.webhook_timeout_s
+            )
         if target.url.scheme == "https":
             # A kept connection is found by its address; another name there must not get this one's.
             headers["connection"] = "close"
