@@ -47,6 +47,7 @@ class Policy:
 
     poll_ms: int = 500
     longest_poll_ms: int = 15_000
+    longest_late_poll_ms: int = 900_000
     resend_ms: int = 500
     most_sends: int = 5
     most_connects: int = 3
@@ -71,7 +72,7 @@ def decide(
             is_theirs = code in ABOUT_THE_PROVIDER or (is_payout and code in FLOAT_CODES)
             return Failure(code, is_theirs and not is_over, raw)
         case Accepted(raw):
-            return StillOpen(AttemptState.ACCEPTED, _later(attempt, policy, now), None, raw)
+            return StillOpen(AttemptState.ACCEPTED, _later(attempt, policy, now, is_over=is_over), None, raw)
         case NeedsVoucher(is_wrong, raw):
             code = "wrong_voucher" if is_wrong else "voucher_needed"
             return StillOpen(AttemptState.VOUCHER, now + timedelta(seconds=30), code, raw)
@@ -80,7 +81,7 @@ def decide(
         case NotFound(raw):
             return _not_found(raw, attempt, is_over, policy, now)
         case Unknown(code, raw):
-            return StillOpen(AttemptState.UNKNOWN, _later(attempt, policy, now), code, raw)
+            return StillOpen(AttemptState.UNKNOWN, _later(attempt, policy, now, is_over=is_over), code, raw)
 
 
 def _not_sent(code: str, attempt: Attempt, is_over: bool, policy: Policy, now: datetime) -> Verdict:
@@ -99,7 +100,7 @@ def _not_found(raw: str | None, attempt: Attempt, is_over: bool, policy: Policy,
         ago = now - attempt.created_at
         if ago >= timedelta(seconds=policy.settled_after_s):
             return Failure("NEVER_RECEIVED", may_try_others=False, raw=raw)
-        return StillOpen(AttemptState.UNKNOWN, _later(attempt, policy, now), "not_found", raw)
+        return StillOpen(AttemptState.UNKNOWN, _later(attempt, policy, now, is_over=True), "not_found", raw)
     if attempt.sends >= policy.most_sends:
         return StillOpen(AttemptState.UNKNOWN, _later(attempt, policy, now), "not_found", raw)
     # The same reference again: if the first request arrives after all, the provider takes it once.
@@ -107,9 +108,16 @@ def _not_found(raw: str | None, attempt: Attempt, is_over: bool, policy: Policy,
     return StillOpen(AttemptState.RESEND, now + timedelta(milliseconds=wait_ms), "not_found", raw)
 
 
-def _later(attempt: Attempt, policy: Policy, now: datetime, times: int | None = None) -> datetime:
+def _later(
+    attempt: Attempt, policy: Policy, now: datetime, times: int | None = None, *, is_over: bool = False
+) -> datetime:
     many = attempt.inquiries if times is None else times
-    return now + timedelta(milliseconds=pause_ms(attempt, many, policy.poll_ms, policy.longest_poll_ms))
+    longest_ms = policy.longest_poll_ms
+    if is_over:
+        # What comes after the end is asked for more and more seldom, but for ever.
+        age_ms = (now - attempt.created_at) // timedelta(milliseconds=1)
+        longest_ms = min(max(longest_ms, age_ms // 10), policy.longest_late_poll_ms)
+    return now + timedelta(milliseconds=pause_ms(attempt, many, policy.poll_ms, longest_ms))
 
 
 def pause_ms(attempt: Attempt, times: int, first_ms: int, longest_ms: int) -> int:

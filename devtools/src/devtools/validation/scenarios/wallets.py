@@ -16,7 +16,7 @@ from devtools.validation.world import World, eventually
 
 DEADLINE_S = 30.0
 SUCCESS, REJECTED, LOST_REPLY = "0243123499", "0243123451", "0243123455"
-ONGOING, SETTLES_IN_5_S, NOT_AT_MTN = "0243123453", "0243123463", "0243123464"
+DELAYED, SETTLES_IN_5_S, NOT_AT_MTN = "0243123454", "0243123463", "0243123464"
 
 
 class WalletScenario:
@@ -104,7 +104,7 @@ class WalletScenario:
         self._wait(waiting, "VALIDATING")
         cancelled = self._post(f"/api/v1/payments/{waiting}/cancel", {})
         _check(cancelled.get("status") == "CANCELLED", "CANCELLED", str(cancelled), "api")
-        sent = self._initiate(ONGOING, expires_in_s=20)
+        sent = self._initiate(DELAYED, expires_in_s=20)
         self._wait(sent, "PROCESSING")
         refused = self._world.post(f"/api/v1/payments/{sent}/cancel", {}, _key())
         _check(refused.status == 409, "409 once it is with its provider", str(refused), "api")
@@ -112,7 +112,7 @@ class WalletScenario:
 
     def refund(self) -> Evidence:
         """A collection is confirmed, then sent back, once."""
-        id = self._initiate(SUCCESS, direction="collect")
+        id = self._initiate(SUCCESS, direction="collect", provider="mtn")
         self._wait(id, "CONFIRMED")
         self._post(f"/api/v1/wallets/{id}/refund", {"reason": "validation"})
         seen = self._wait(id, "REFUNDED")
@@ -162,7 +162,7 @@ class WalletScenario:
         rows = self._world.select(
             "SELECT sum(minor)::bigint AS off, "
             "coalesce(sum(minor) FILTER (WHERE code = 'wallet_clearing'), 0)::bigint AS clearing FROM ("
-            "SELECT a.code, CASE e.direction WHEN 'debit' THEN e.amount_minor ELSE -e.amount_minor END AS minor "
+            "SELECT a.code, e.amount_minor * CASE e.direction WHEN 'debit' THEN 1 ELSE -1 END AS minor "
             "FROM ledger.transaction AS t JOIN ledger.entry AS e ON e.transaction_id = t.id "
             "JOIN ledger.account AS a ON a.id = e.account_id WHERE t.reference = %s) AS own",
             id,
