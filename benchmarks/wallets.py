@@ -48,7 +48,6 @@ def _free_port() -> int:
 def routing_us() -> float:
     """Microseconds per decision among three candidates, explanation included."""
     from payments_schema.wire.wallets import WalletDirection
-
     from recon_worker.wallets.desk import Desk
     from recon_worker.wallets.routing import Wanted, Weights, route
 
@@ -63,7 +62,7 @@ def routing_us() -> float:
 async def bare_httpx(base: str, payments: int) -> float:
     """Payments a second of a loop that does nothing else: POST, then GET, so many in flight."""
     limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
-    # Small pools side by side, as in the worker: one pool of 2,000 would make this baseline slower, not faster.
+    # Small pools side by side, as in the worker: one pool of 2,000 would make the baseline slower, not faster.
     clients = [
         httpx.AsyncClient(base_url=base, limits=limits, timeout=60, trust_env=False)
         for _ in range(IN_FLIGHT // 16)
@@ -160,7 +159,8 @@ def settled(conn: psycopg.Connection[Any], client: str, count: int, deadline_s: 
         ).fetchall()
         raise SystemExit(f"not confirmed in {deadline_s:.0f} s: {states}")
     row = conn.execute(
-        "SELECT extract(epoch FROM max(a.resolved_at) - min(a.created_at))::float8 FROM core.wallet_attempt AS a "
+        "SELECT extract(epoch FROM max(a.resolved_at) - min(a.created_at))::float8 "
+        "FROM core.wallet_attempt AS a "
         "JOIN core.wallet_payment AS p ON p.id = a.payment_id WHERE p.client = %s",
         [client],
     ).fetchone()

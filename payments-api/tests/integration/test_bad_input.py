@@ -192,7 +192,8 @@ def test_a_card_number_is_neither_echoed_nor_logged(api: Any, key: str, field: s
 
 def test_logs_are_one_json_object_a_line_without_contents(api: Any, key: str) -> None:
     secret = "Geheim" + key
-    api.post({"accountId": secret, "amount": "90210.23", "description": f'{secret}\n{{"level":"forged"}}'}, key)
+    forged = f'{secret}\n{{"level":"forged"}}'
+    api.post({"accountId": secret, "amount": "90210.23", "description": forged}, key)
     api.get("/nowhere%0A{level", **{"User-Agent": secret})
     lines = [json.loads(line) for line in api.log.read_text().splitlines()]
     assert all(line["level"] in ("debug", "info", "warning", "error") for line in lines)

@@ -2162,7 +2162,21 @@ GRANT USAGE ON SEQUENCE core.event_id_seq TO payments_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE core.idempotency_key TO payments_app;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE core.invoice TO payments_app;
+GRANT SELECT,INSERT ON TABLE core.invoice TO payments_app;
+
+GRANT UPDATE(paid_minor) ON TABLE core.invoice TO payments_app;
+
+GRANT UPDATE(credit_minor) ON TABLE core.invoice TO payments_app;
+
+GRANT UPDATE(status) ON TABLE core.invoice TO payments_app;
+
+GRANT UPDATE(updated_at) ON TABLE core.invoice TO payments_app;
+
+GRANT UPDATE(credited_minor) ON TABLE core.invoice TO payments_app;
+
+GRANT UPDATE(is_booked) ON TABLE core.invoice TO payments_app;
+
+GRANT UPDATE(steps) ON TABLE core.invoice TO payments_app;
 
 GRANT SELECT ON TABLE core.migration TO payments_app;
 

@@ -162,7 +162,8 @@ class WalletScenario:
         rows = self._world.select(
             "SELECT sum(minor)::bigint AS off, "
             "coalesce(sum(minor) FILTER (WHERE code = 'wallet_clearing'), 0)::bigint AS clearing FROM ("
-            "SELECT a.code, e.amount_minor * CASE e.direction WHEN 'debit' THEN 1 ELSE -1 END AS minor "
+            "SELECT a.code, "
+            "e.amount_minor * CASE e.direction WHEN 'debit' THEN 1 ELSE -1 END AS minor "
             "FROM ledger.transaction AS t JOIN ledger.entry AS e ON e.transaction_id = t.id "
             "JOIN ledger.account AS a ON a.id = e.account_id WHERE t.reference = %s) AS own",
             id,

@@ -64,7 +64,7 @@ COMMENT ON COLUMN core.payment_event.repairs IS 'The event_id of the dead event 
 CREATE INDEX payment_event_waiting ON core.payment_event (invoice_id, id) WHERE status = 'waiting';
 CREATE INDEX payment_event_due ON core.payment_event (due_at) WHERE status = 'waiting';
 CREATE INDEX payment_event_by_invoice ON core.payment_event (invoice_id, id);
-CREATE INDEX payment_event_by_message ON core.payment_event (message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX payment_event_by_message ON core.payment_event (message_id) WHERE message_id IS NOT null;
 
 -- Events of a batch of requests, stored once each, with one message that names the invoices they are for.
 -- Sorted by event_id, else opposing batches deadlock on the unique index; arrival order is kept in `id`.
