@@ -62,7 +62,7 @@ def routing_us() -> float:
 async def bare_httpx(base: str, payments: int) -> float:
     """Payments a second of a loop that does nothing else: POST, then GET, so many in flight."""
     limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
-    # Small pools side by side, as in the worker: one pool of 2,000 would make the baseline slower, not faster.
+    # Small pools side by side, as in the worker: one pool of 2,000 would make the baseline slower.
     clients = [
         httpx.AsyncClient(base_url=base, limits=limits, timeout=60, trust_env=False)
         for _ in range(IN_FLIGHT // 16)
