@@ -126,7 +126,7 @@ async def test_expiry_with_a_late_success_of_a_disbursement_is_booked(wallets: W
 
 async def test_a_late_collection_is_sent_back(wallets: Wallets) -> None:
     id = await wallets.initiate(LATE, direction="collect")
-    await wallets.run(430, 5)
+    await wallets.run(500, 5)
     assert (await wallets.get(id)).late_outcome == "refunding"
     await wallets.run(420, 5)
     payment = await wallets.get(id)
@@ -139,7 +139,7 @@ async def test_a_late_collection_is_sent_back(wallets: Wallets) -> None:
 async def test_a_late_collection_is_credited_where_the_rule_says_so(wallets: Wallets) -> None:
     wallets.desk = lifecycle.replace(wallets.desk, limits=lifecycle.Limits(late_rule="credit"))
     id = await wallets.initiate(LATE, direction="collect")
-    await wallets.run(430, 5)
+    await wallets.run(500, 5)
     assert (await wallets.get(id)).late_outcome == "credited"
     assert (await wallets.balances())["test"] == 2500
 

@@ -1,0 +1,74 @@
+"""Statements are imported once, matched exactly, and what differs is booked when an operator confirms it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from payments_schema.errors import InvalidTransition
+from payments_schema.ledger.audit import integrity
+from payments_schema.wallets import reports, statements
+from wallets.world import Wallets
+
+
+async def lines_of(wallets: Wallets, provider: str) -> list[statements.NewLine]:
+    found = await wallets.providers[provider].statement(
+        wallets.now - timedelta(days=1), wallets.now + timedelta(days=1)
+    )
+    return [
+        statements.NewLine(x.provider_id, x.reference, x.effect_minor, x.fee_minor, x.currency, x.at)
+        for x in found
+    ]
+
+
+@pytest.mark.parametrize("provider", ["mtn", "telecel", "airteltigo"])
+async def test_what_we_booked_matches_the_statement(wallets: Wallets, provider: str) -> None:
+    for number in range(4):
+        await wallets.initiate(amount=f"{number + 2}1.00", provider=provider)
+    await wallets.run(3)
+    lines = await lines_of(wallets, provider)
+    assert await statements.import_lines(wallets.conn, provider, lines) == 4
+    assert await statements.import_lines(wallets.conn, provider, lines) == 0
+    found = await statements.match(wallets.conn, provider, "GHS", wallets.now)
+    assert [one.is_certain for one in found] == [True] * 4
+    assert await statements.match(wallets.conn, provider, "GHS", wallets.now) == []
+
+
+async def test_a_higher_fee_and_a_stranger_are_proposed_and_booked_on_confirmation(wallets: Wallets) -> None:
+    await wallets.initiate()
+    await wallets.run(2)
+    (line,) = await lines_of(wallets, "mtn")
+    stranger = statements.NewLine("strange", "nobody", 700, 0, "GHS", wallets.now - timedelta(days=2))
+    dearer = replace_line(line, -6)
+    await statements.import_lines(wallets.conn, "mtn", [dearer, stranger])
+    found = await statements.match(wallets.conn, "mtn", "GHS", wallets.now)
+    assert {(one.kind, one.difference_minor) for one in found} == {("one_to_one", -6), ("suspense", 700)}
+    before = await wallets.balances()
+    for proposal in await statements.list_matches(wallets.conn, "proposed", 10):
+        await statements.decide(wallets.conn, proposal["id"], "o", True, wallets.now)
+        with pytest.raises(InvalidTransition):
+            await statements.decide(wallets.conn, proposal["id"], "o", True, wallets.now)
+    after = await wallets.balances()
+    changes = {code: after[code] - before.get(code, 0) for code in after}
+    assert changes["provider_float_mtn"] == 700 - 6
+    assert (changes["provider_fees"], changes["wallet_suspense"]) == (6, -700)
+    assert (await integrity(wallets.conn)).ok
+
+
+def replace_line(line: statements.NewLine, by_minor: int) -> statements.NewLine:
+    return line._replace(effect_minor=line.effect_minor + by_minor)
+
+
+async def test_the_daily_report_counts_and_counts_again(wallets: Wallets) -> None:
+    await wallets.initiate()
+    await wallets.initiate("0243123451")
+    await wallets.initiate(direction="collect")
+    await wallets.run(3)
+    day = wallets.now.date()
+    await reports.make(wallets.conn, day)
+    await reports.make(wallets.conn, day)
+    (row,) = await reports.read(wallets.conn, day)
+    assert (row["payments"], row["confirmed"], row["failed"]) == (3, 2, 1)
+    assert (row["in_minor"], row["out_minor"], row["fees_minor"]) == (2500, 2500, 38)
+    assert "mtn,GHS,3,2,1" in reports.as_csv([row])
+    assert "<td>25.00</td>" in reports.as_page(day, [row])
