@@ -1,29 +1,45 @@
-"""The ledger bench's second half: statements, past balances, the audit, and two hundred writers at once.
+"""Measures the books: statements, past balances, the audit at a million entries, two hundred writers at once.
 
-Must not make a database; it measures in the one that it is given.
+Must run on durable settings; it reads them from the server and does not hold where they are off.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
+import os
 import statistics
+import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Any, cast
 
 import psycopg
+from ledger import DURABLE, durability, load, typical_us
+from payments_schema.database import migrate
 from payments_schema.database.pool import Pool, open_pool, unit_of_work
+from payments_schema.database.urls import url_of
 from payments_schema.ids import uuid7
 from payments_schema.ledger import audit, full_audit, history, seals, store
 from payments_schema.ledger.movements import direct_payment
 from payments_schema.ledger.posting import CREDIT, DEBIT, Account, Entry, Posting, customer, platform
 from payments_schema.money import Money
+from payments_schema.testing import create_database, drop_database
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 Connection = AsyncConnection[TupleRow]
-Typical = Callable[[Connection, Callable[[], Awaitable[object]], int], Awaitable[float]]
+GROWTH = ("five_leg_posting", "statement", "past_balance_recorded", "past_balance_effective")
+"""What must cost about the same on a million entries as on a thousand."""
+TARGETS = {
+    **{f"{name}_million_to_thousand": {"at_most": 1.2} for name in GROWTH},
+    "full_audit_to_plain_aggregate": {"at_most": 10.0},
+    "others_p99_busy_to_calm": {"at_most": 2.0},
+    "lost_updates": {"at_most": 0.0},
+    "surfaced_errors": {"at_most": 0.0},
+}
 HOT = platform("settlement_clearing")
 WRITERS = 200
 PLAIN = "SELECT account_id, sum(amount_minor), count(*) FROM ledger.entry GROUP BY account_id"
@@ -61,20 +77,24 @@ async def middle(conn: Connection) -> datetime:
     return cast("datetime", row[0])
 
 
-async def book_costs(url: str, conn: Connection, typical_us: Typical, repeats: int) -> dict[str, float]:
+async def book_costs(url: str, repeats: int) -> dict[str, float]:
     """What a posting of five legs, a page of a statement and past balances of the hot account cost."""
     await settle(url)
-    at = await middle(conn)
-    return {
-        "five_leg_posting_us": await typical_us(conn, lambda: store.post(conn, five_legs()), repeats),
-        "statement_us": await typical_us(conn, lambda: store.statement(conn, HOT, "USD", limit=50), repeats),
-        "past_balance_recorded_us": await typical_us(
-            conn, lambda: history.balance_at(conn, HOT, "USD", at, recorded=True), repeats
-        ),
-        "past_balance_effective_us": await typical_us(
-            conn, lambda: history.balance_at(conn, HOT, "USD", at), repeats
-        ),
-    }
+    async with await AsyncConnection.connect(url, prepare_threshold=2) as conn:
+        at = await middle(conn)
+        costs = {
+            "five_leg_posting_us": await typical_us(conn, lambda: store.post(conn, five_legs()), repeats),
+            "statement_us": await typical_us(
+                conn, lambda: store.statement(conn, HOT, "USD", limit=50), repeats
+            ),
+            "past_balance_recorded_us": await typical_us(
+                conn, lambda: history.balance_at(conn, HOT, "USD", at, recorded=True), repeats
+            ),
+            "past_balance_effective_us": await typical_us(
+                conn, lambda: history.balance_at(conn, HOT, "USD", at), repeats
+            ),
+        }
+    return {name: round(cost, 1) for name, cost in costs.items()}
 
 
 async def audit_cost(url: str) -> dict[str, float]:
@@ -191,3 +211,59 @@ async def _others(url: str, seconds: float) -> float:
             step += 1
             await asyncio.sleep(0.005)  # a paced client: its own speed is not what is measured
     return statistics.quantiles(taken, n=100)[98]
+
+
+async def measure(url: str, *, quick: bool) -> dict[str, Any]:
+    """All measurements in one database, smallest ledger first."""
+    big, seconds, repeats = (100_000, 2.0, 100) if quick else (1_000_000, 5.0, 300)
+    async with await AsyncConnection.connect(url) as conn:
+        figures: dict[str, Any] = {"entries_large": big, "server": await durability(conn)}
+        await load(conn, 1000)
+        figures["at_1000"] = await book_costs(url, repeats)
+        await load(conn, big)
+    figures["at_large"] = await book_costs(url, repeats)
+    return figures | await audit_cost(url) | await hot_account(url, seconds)
+
+
+async def run(database_url: str, *, quick: bool = False) -> dict[str, Any]:
+    """Measure in a database made for it on the server of this (superuser's) URL, and drop it after."""
+    name = create_database(database_url)
+    try:
+        migrate.migrate(url_of(database_url, name))
+        figures = await measure(url_of(database_url, name), quick=quick)
+    finally:
+        drop_database(database_url, name)
+    small, large = figures["at_1000"], figures["at_large"]
+    ratios = {
+        **{
+            f"{name}_million_to_thousand": round(large[f"{name}_us"] / small[f"{name}_us"], 3)
+            for name in GROWTH
+        },
+        "full_audit_to_plain_aggregate": round(figures["full_audit_s"] / figures["plain_aggregate_s"], 2),
+        "others_p99_busy_to_calm": round(figures["others_p99_busy_ms"] / figures["others_p99_calm_ms"], 2),
+        "lost_updates": figures["lost_updates"],
+        "surfaced_errors": len(figures["surfaced_errors"]),
+    }
+    holds = all(figures["server"].get(name) == "on" for name in DURABLE) and all(
+        ratios[name] <= target["at_most"] for name, target in TARGETS.items()
+    )
+    return {"bench": "books", "figures": figures, "ratios": ratios, "targets": TARGETS, "holds": holds}
+
+
+def main() -> int:
+    """Print the result; exit 1 where a target is missed."""
+    parser = argparse.ArgumentParser(description="Measure the books on a durable Postgres.")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--quick", action="store_true", help="a smaller ledger, for a first look")
+    arguments = parser.parse_args()
+    url = os.environ.get("BENCH_DATABASE_URL")
+    if not url:
+        sys.stderr.write("set BENCH_DATABASE_URL to a superuser's URL of a durable server\n")
+        return 2
+    result = asyncio.run(run(url, quick=arguments.quick))
+    sys.stdout.write(json.dumps(result, indent=None if arguments.json else 2) + "\n")
+    return 0 if result["holds"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
