@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -180,5 +181,15 @@ class Run:
 
 
 def run(wanted: Wanted, state_dir: Path, say: Say) -> dict[str, Any]:
-    """Run to the certificate; Ctrl-C ends everything that was started."""
-    return asyncio.run(Run(wanted, Rig(state_dir), say)())
+    """Run to the certificate; Ctrl-C and SIGTERM end everything that was started."""
+
+    async def until_told_to_end() -> dict[str, Any]:
+        mine = asyncio.current_task()
+        assert mine is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, mine.cancel)
+        return await Run(wanted, Rig(state_dir), say)()
+
+    try:
+        return asyncio.run(until_told_to_end())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
