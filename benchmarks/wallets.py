@@ -35,7 +35,7 @@ TARGETS = {
     "api_p99_ms_while_one_hangs": ("figures", "<=", 300),
     "routing_us": ("figures", "<=", 200),
     # A provider hangs for 30 s meanwhile: a transaction held around its call would be idle for seconds.
-    "longest_idle_transaction_ms": ("figures", "<=", 1000),
+    "longest_idle_transaction_ms": ("figures", "<=", 100),
 }
 
 

@@ -85,7 +85,7 @@ class Batcher(Generic[Item]):
                 request.done.cancel()
             raise
         # An edge: whatever it was, each waiting actor must hear of it, or would wait for ever.
-        except Exception as error:
+        except Exception as error:  # not swallowed: each waiting actor is given it and raises it to Dramatiq
             failures = dict.fromkeys(items, error)
         for request, took in batch:
             request.failures.update((item, failures[item]) for item in took if item in failures)

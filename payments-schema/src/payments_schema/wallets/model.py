@@ -181,6 +181,7 @@ def refusal(payment: WalletPayment, wanted: str) -> InvalidTransition:
 
 
 def is_refundable(payment: WalletPayment) -> bool:
+    """Whether collected money may still be sent back: once confirmed, and asked for only once."""
     is_asked = any(attempt.purpose == "refund" for attempt in payment.attempts)
     return (
         payment.status is WalletStatus.CONFIRMED

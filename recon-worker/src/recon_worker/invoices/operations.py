@@ -146,7 +146,7 @@ class Applier:
         except psycopg.OperationalError:
             raise
         # An edge: one invoice's fault, of whatever kind, must not become the fault of all in its batch.
-        except Exception as error:
+        except Exception as error:  # whatever it is, it belongs to one of them: alone, it is returned
             if len(invoice_ids) == 1:
                 return {invoice_ids[0]: error}
         failures: dict[UUID, Exception] = {}

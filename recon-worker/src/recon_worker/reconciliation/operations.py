@@ -99,7 +99,7 @@ class Reconciler:
         except psycopg.OperationalError:
             raise
         # An edge: one job's fault, of whatever kind, must not become the fault of all in its batch.
-        except Exception as error:
+        except Exception as error:  # whatever it is, it belongs to one of them: alone, it is returned
             if len(job_ids) == 1:
                 return {job_ids[0]: error}
         failures: dict[int, Exception] = {}
