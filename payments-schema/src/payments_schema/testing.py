@@ -5,10 +5,12 @@ Load it with `-p payments_schema.testing`. Must not be imported by a program.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from payments_schema.database import migrate
 from payments_schema.database.pool import Pool, open_pool
 from payments_schema.database.urls import url_of
 
-__all__ = ["create_database", "drop_database", "template", "url_of"]
+__all__ = ["create_database", "drop_database", "settled", "template", "url_of"]
 _TEMPLATE_LOCK = 0x7061795F74657374
 
 
@@ -70,6 +72,29 @@ def drop_database(server_url: str, name: str) -> None:
     """Drop it, whoever is still connected."""
     with psycopg.connect(server_url, autocommit=True) as conn:
         conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+async def settled(conn: AsyncConnection[Any], *, within_s: float = 60.0) -> None:
+    """Wait until whatever is committed by now may be read in order.
+
+    Events are listed and transactions sealed behind the oldest one that is open anywhere on the server, and
+    other tests have theirs open. Call it outside a transaction; a transaction of the caller's own counts too.
+    """
+    row = await (await conn.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")).fetchone()
+    await conn.commit()
+    assert row is not None
+    deadline = time.monotonic() + within_s
+    oldest = -1
+    while oldest < row[0]:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"a transaction older than {row[0]} stayed open for {within_s:g} s")
+        found = await (
+            await conn.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        ).fetchone()
+        await conn.commit()
+        assert found is not None
+        oldest = found[0]
+        await asyncio.sleep(0.005)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,9 @@ from dramatiq.message import Message
 from psycopg import Connection
 from recon_waiting import eventually
 
+from recon_worker.queue import store
 from recon_worker.queue.broker import PostgresBroker
+from recon_worker.queue.consumer import PostgresConsumer
 
 Make = Callable[..., PostgresBroker]
 Run = Callable[..., dramatiq.Worker]
@@ -55,7 +57,7 @@ def test_a_delayed_message_waits_for_its_time(make_broker: Make, run_worker: Run
     sent_at = time.monotonic()
     actor.send_with_options(delay=400)
     eventually(lambda: seen)
-    assert 0.4 <= seen[0] - sent_at < 0.8
+    assert seen[0] - sent_at >= 0.4
 
 
 def test_lower_priority_numbers_are_claimed_first(make_broker: Make, run_worker: Run) -> None:
@@ -197,11 +199,11 @@ def test_what_nobody_can_run_becomes_a_dead_letter_and_stops_nothing(
 
 
 def test_a_single_message_never_waits_for_the_poll(make_broker: Make, run_worker: Run) -> None:
-    """Lost wake-ups would show as waits near the one second of the poll."""
+    """Lost wake-ups would show as waits near the four seconds of the poll; no busy machine takes as long."""
     broker = make_broker()
     heard = threading.Event()
     actor = dramatiq.actor(heard.set, broker=broker, actor_name="hear")
-    worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=1000)
+    worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=4000)
     worker.start()
     eventually(lambda: broker.is_ready)
     waits: list[float] = []
@@ -209,10 +211,38 @@ def test_a_single_message_never_waits_for_the_poll(make_broker: Make, run_worker
         heard.clear()
         sent_at = time.monotonic()
         actor.send()
-        assert heard.wait(5)
+        assert heard.wait(30)
         waits.append(time.monotonic() - sent_at)
     worker.stop()
-    assert max(waits) < 0.5, sorted(waits)[-5:]
+    assert max(waits) < 3, sorted(waits)[-5:]
+
+
+def test_a_wake_up_during_an_empty_claim_is_not_forgotten(
+    make_broker: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim saw nothing yet, the notification came before it ended: the next round must claim again."""
+    broker = make_broker()
+    actor = dramatiq.actor(lambda: None, broker=broker, actor_name="hear")
+    consumer = broker.consume("default", prefetch=2, timeout=60_000)
+    assert isinstance(consumer, PostgresConsumer)
+    eventually(lambda: broker.is_ready)
+    ask = store.next_due_s
+
+    def ask_late(*given: Any) -> float | None:
+        monkeypatch.setattr(store, "next_due_s", ask)
+        due_s = ask(*given)
+        actor.send()
+        consumer.wake()
+        return due_s
+
+    monkeypatch.setattr(store, "next_due_s", ask_late)
+    began_at = time.monotonic()
+    assert next(consumer) is None
+    message = next(consumer)
+    assert message is not None
+    assert time.monotonic() - began_at < 30
+    consumer.ack(message)
+    consumer.close()
 
 
 def test_an_answer_after_the_message_was_taken_away_is_void(

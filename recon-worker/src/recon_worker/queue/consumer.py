@@ -89,7 +89,9 @@ class PostgresConsumer(Consumer):
         self._postponed: list[Answer] = []
         self._rejected: list[Answer] = []
         self._first_answer_at = 0.0
+        self._wakes = 0
         self._idle_until = 0.0
+        self._idle_wakes = 0
         self._draining = False
         self._failures = 0
         self._is_uncertain = False
@@ -146,7 +148,8 @@ class PostgresConsumer(Consumer):
 
     def wake(self) -> None:
         """There may be work."""
-        self._idle_until = 0.0
+        with self._lock:
+            self._wakes += 1
         self._wake.set()
 
     def drain(self) -> None:
@@ -188,15 +191,17 @@ class PostgresConsumer(Consumer):
     def _refill(self) -> None:
         # Cleared before the claim: a wake-up that comes while we claim is seen after it.
         self._wake.clear()
+        wakes = self._wakes
         now = time.monotonic()
-        limit = 0 if self._draining or now < self._idle_until or not self._may_claim() else self._free()
+        is_idle = now < self._idle_until and wakes == self._idle_wakes
+        limit = 0 if self._draining or is_idle or not self._may_claim() else self._free()
         if limit < self._low_water() and self._held:
             limit = 0
         answers_due = self._unwritten() and (
             limit > 0 or not self._held or now - self._first_answer_at >= LINGER_S
         )
         if limit <= 0 and not answers_due and not self._is_uncertain:
-            self._wait(now)
+            self._wait(now, idle_until=self._idle_until if is_idle else 0.0)
             return
         try:
             claims = self._exchange(max(limit, 0))
@@ -204,7 +209,8 @@ class PostgresConsumer(Consumer):
             for claim in claims:
                 self._receive(claim)
             if limit > 0 and not claims:
-                self._idle_until = now + self._idle_s()
+                # Holds as long as nobody wakes us: a wake-up during the claim was for what it did not see yet.
+                self._idle_until, self._idle_wakes = now + self._idle_s(), wakes
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             self._stumble(error, _RECONNECT_S)
         except psycopg.Error as error:
@@ -217,10 +223,10 @@ class PostgresConsumer(Consumer):
         # Due and yet not claimed: another worker has it under its lock at this moment.
         return min(due_s, self.timeout_s) if due_s > 0 else 0.01
 
-    def _wait(self, now: float) -> None:
+    def _wait(self, now: float, idle_until: float) -> None:
         timeout_s = self.timeout_s
-        if self._idle_until > now:
-            timeout_s = min(timeout_s, self._idle_until - now)
+        if idle_until > now:
+            timeout_s = min(timeout_s, idle_until - now)
         if self._unwritten():
             timeout_s = min(timeout_s, max(self._first_answer_at + LINGER_S - now, 0.0))
         self._wake.wait(timeout_s)
