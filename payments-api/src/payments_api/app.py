@@ -30,6 +30,7 @@ from payments_api.http.observation import Observation
 from payments_api.invoices import routes as invoices
 from payments_api.jobs import routes as jobs
 from payments_api.ledger import routes as ledger
+from payments_api.operations import routes as operators
 from payments_api.payments import operations
 from payments_api.payments import routes as payments
 from payments_api.payments.operations import PaymentBatcher
@@ -90,6 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
         incoming,
         subscriptions,
         accounts,
+        operators,
         jobs,
         ledger,
         events,

@@ -53,9 +53,28 @@ def uuid7() -> UUID:
 
 def new_id(prefix: str) -> str:
     """A fresh prefixed id: `new_id("pay")` is `pay_` and 26 characters that sort by time."""
-    number = uuid7().int
-    figures = [_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)]
+    return prefixed(prefix, uuid7())
+
+
+def prefixed(prefix: str, value: UUID) -> str:
+    """A uuid in the spelling of `new_id`: both spellings sort alike, so lists of both kinds merge by it."""
+    figures = [_ALPHABET[value.int >> shift & 31] for shift in range(125, -1, -5)]
     return f"{prefix}_{''.join(figures)}"
+
+
+def unprefixed(prefix: str, value: str) -> UUID | None:
+    """The uuid behind such an id, or None where it is none."""
+    if not is_id(prefix, value):
+        return None
+    number = 0
+    for figure in value[len(prefix) + 1 :]:
+        number = number << 5 | _ALPHABET.index(figure)
+    return UUID(int=number) if number < 1 << 128 else None
+
+
+def moment_bound(moment_ms: int) -> UUID:
+    """The lowest uuid of version 7 that a moment (milliseconds since 1970) can have."""
+    return UUID(int=max(0, min(moment_ms, 0xFFFF_FFFF_FFFF)) << 80)
 
 
 def is_id(prefix: str, value: str) -> bool:
