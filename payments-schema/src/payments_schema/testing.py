@@ -80,7 +80,8 @@ async def settled(conn: AsyncConnection[Any], *, within_s: float = 60.0) -> None
     Events are listed and transactions sealed behind the oldest one that is open anywhere on the server, and
     other tests have theirs open. Call it outside a transaction; a transaction of the caller's own counts too.
     """
-    row = await (await conn.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")).fetchone()
+    asked = await conn.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+    row = await asked.fetchone()
     await conn.commit()
     assert row is not None
     deadline = time.monotonic() + within_s

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from builders import NOON, a_payment, one, some_payments, until
+from builders import NOON, a_payment, one, some_payments
 from psycopg import AsyncConnection
 
 from payments_schema.errors import IdempotencyKeyInFlight, IdempotencyKeyReused
@@ -12,6 +12,7 @@ from payments_schema.events.store import NewEvent
 from payments_schema.idempotency import store as keys
 from payments_schema.idempotency.store import Fresh, Stored
 from payments_schema.schedules import store as schedules
+from payments_schema.testing import settled
 
 ROUTE, BODY = "POST /authorize", {"amount": 100, "currency": "USD"}
 
@@ -67,12 +68,7 @@ async def test_events_are_read_in_order_and_pages_go_on(conn):
     await events.record_many(conn, [NewEvent(f"t.{n}", "s", {"n": n}) for n in range(5)])
     await conn.commit()
 
-    # Transactions of other databases of the server hold events back for a moment, too.
-    async def all_readable():
-        await conn.commit()
-        return len((await events.list_page(conn)).data) == 5
-
-    await until(all_readable)
+    await settled(conn)
     first = await events.list_page(conn, limit=3)
     rest = await events.list_page(conn, limit=3, cursor=first.next_cursor)
     assert [e.data["n"] for e in first.data + rest.data] == [0, 1, 2, 3, 4]
@@ -90,11 +86,8 @@ async def test_no_event_is_passed_over_while_an_earlier_one_is_uncommitted(conn,
         await conn.commit()
         await slow.commit()
 
-    async def both_readable():
-        await conn.commit()
-        return [e.type for e in (await events.list_page(conn)).data]
-
-    assert await until(both_readable) == ["slow", "quick"]
+    await settled(conn)
+    assert [e.type for e in (await events.list_page(conn)).data] == ["slow", "quick"]
 
 
 async def test_a_slot_is_claimed_once_and_never_backwards(conn, database_url):

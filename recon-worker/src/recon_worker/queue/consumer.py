@@ -209,7 +209,7 @@ class PostgresConsumer(Consumer):
             for claim in claims:
                 self._receive(claim)
             if limit > 0 and not claims:
-                # Holds as long as nobody wakes us: a wake-up during the claim was for what it did not see yet.
+                # Void once somebody wakes us: a wake-up during the claim is for what it did not see yet.
                 self._idle_until, self._idle_wakes = now + self._idle_s(), wakes
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             self._stumble(error, _RECONNECT_S)
