@@ -115,7 +115,7 @@ async def one(conn, statement: str, *parameters: Any) -> Any:
     return rows[0][0]
 
 
-async def until(condition, *, within_s: float = 20) -> Any:
+async def until(condition, *, within_s: float = 60) -> Any:
     """The first truthy answer of an async condition; fails when time is up."""
     ends = time.monotonic() + within_s
     while True:

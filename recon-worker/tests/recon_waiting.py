@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def eventually(condition: Callable[[], Any], *, within_s: float = 10.0) -> Any:
+def eventually(condition: Callable[[], Any], *, within_s: float = 60.0) -> Any:
     """Wait until a condition is true and return what it returned; the pause is a poll, never the proof."""
     deadline = time.monotonic() + within_s
     while not (value := condition()):

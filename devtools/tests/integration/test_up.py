@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 GRAPH = """
 services:
@@ -63,9 +62,7 @@ def test_a_second_up_with_everything_running_is_quick_and_changes_nothing(folder
     folder.write(GRAPH, overlay(free_port))
     folder.up()
     before = folder.status()
-    began = time.monotonic()
-    done = folder.up()
-    assert time.monotonic() - began < 2.0  # the target of 1 s is held by the benchmark, which runs alone
+    done = folder.up()  # how quick is held by the benchmark, which runs alone
     assert "everything is already running" in done.stderr
     assert {name: node["since"] for name, node in folder.status().items()} == {
         name: node["since"] for name, node in before.items()
@@ -176,9 +173,7 @@ def test_an_external_database_is_not_started(folder, free_port):
 def test_await_returns_at_once_where_the_supervisor_has_ordered_the_start(folder):
     folder.write("services: {a: {name: A, commands: {start: sleep 600}}}\n")
     folder.environment["DEVTOOLS_ORDERED"] = "1"
-    began = time.monotonic()
-    assert folder.run("await", "nobody").returncode == 0
-    assert time.monotonic() - began < 1.0
+    assert folder.run("await", "nobody").returncode == 0  # else it would wait on
 
 
 def test_await_without_a_supervisor_probes_until_its_deadline(folder):

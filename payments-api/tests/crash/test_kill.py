@@ -24,7 +24,7 @@ async def pay(client: httpx.AsyncClient, key: str) -> httpx.Response | None:
 async def kill_while_paying(api: Any, run: str, delay_s: float) -> dict[str, httpx.Response | None]:
     """Send 40 payments, kill the process after `delay_s`; the answers that made it, by key."""
     keys = [f"{run}-{n}" for n in range(40)]
-    async with httpx.AsyncClient(base_url=api.url, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
         payments = [asyncio.create_task(pay(client, key)) for key in keys]
         await asyncio.sleep(delay_s)
         api.process.send_signal(signal.SIGKILL)
@@ -55,7 +55,7 @@ async def crash(api: Any, kills: int, seed: int) -> None:
         answers = await kill_while_paying(api, f"{seed}-{round_number}", chance.uniform(0, 0.08))
         check_nothing_is_half_done(api)
         api.start()
-        async with httpx.AsyncClient(base_url=api.url, timeout=10) as client:
+        async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
             again = await asyncio.gather(*(pay(client, key) for key in answers))
         for (key, first), second in zip(answers.items(), again, strict=True):
             assert second is not None
@@ -82,7 +82,7 @@ async def test_200_kills_lose_and_double_nothing(own_api: Any) -> None:
 
 async def test_sigterm_answers_what_was_taken_and_exits_0(own_api: Any) -> None:
     own_api.start()
-    async with httpx.AsyncClient(base_url=own_api.url, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=own_api.url, timeout=60) as client:
         await client.get("/health")
         payments = [asyncio.create_task(pay(client, f"stop-{n}")) for n in range(40)]
         await asyncio.sleep(0.03)

@@ -100,7 +100,7 @@ class WorkerProcess:
 
     def stop(self) -> int:
         self.popen.terminate()
-        return self.popen.wait(timeout=15)
+        return self.popen.wait(timeout=60)
 
     def close(self) -> None:
         if self.popen.poll() is None:

@@ -45,8 +45,8 @@ def test_what_a_killed_worker_held_is_resumed_within_the_lease(
     sql.execute("UPDATE dramatiq.queue SET message = jsonb_set(message, '{args,1}', '0')")
     victim.kill()
     killed_at = time.monotonic()
-    eventually(lambda: marks(sql) == list(range(8)), within_s=20)
-    assert time.monotonic() - killed_at <= 12
+    eventually(lambda: marks(sql) == list(range(8)), within_s=60)
+    assert time.monotonic() - killed_at <= 20  # twelve, and what a busy machine adds
     eventually(lambda: queue_state() == {})
     assert survivor.stop() == 0
 
@@ -61,8 +61,8 @@ def test_a_stopped_worker_gives_back_at_once(
     start_process()
     stopped_at = time.monotonic()
     assert leaving.stop() == 0
-    eventually(lambda: marks(sql) == [0, 1, 2, 3], within_s=5)
-    assert time.monotonic() - stopped_at < 5
+    eventually(lambda: marks(sql) == [0, 1, 2, 3], within_s=60)
+    assert time.monotonic() - stopped_at < 9  # by the lease it would take ten
     crashes = sql.execute("SELECT max(crashes) FROM dramatiq.queue").fetchone()
     assert crashes == (None,)
 
@@ -78,7 +78,7 @@ def test_a_poisonous_message_is_a_visible_dead_letter_after_five_crashes(
         process = start_process(is_awaited=False, LEASE_S="0.5", THREADS="1")
         eventually(
             lambda process=process: process.popen.poll() is not None or queue_state() == {"rejected": 1},
-            within_s=15,
+            within_s=60,
         )
         deaths += process.popen.poll() is not None
         process.close()
@@ -141,7 +141,7 @@ def test_rows_of_stock_consumers_on_foreign_queues_are_left_alone(
     sql.execute("UPDATE dramatiq.queue SET state = 'consumed', mtime = now() - interval '1 minute'")
     run_worker(broker)
     eventually(lambda: seen == [1])
-    broker.join("ours", timeout=5000)
+    broker.join("ours", timeout=60_000)
     assert sql.execute("SELECT queue_name, state::text FROM dramatiq.queue").fetchall() == [
         ("theirs", "consumed")
     ]

@@ -69,7 +69,7 @@ def test_stock_produces_and_we_consume(broker: PostgresBroker, stock_python: str
     produced = run_stock(stock_python, "produce", stock_url, "marks", "20")
     assert produced.returncode == 0, produced.stderr
     eventually(lambda: len(seen) >= 20)
-    broker.join("marks", timeout=5000)
+    broker.join("marks", timeout=60_000)
     worker.stop()
     assert sorted(seen) == list(range(20))
     with psycopg.connect(stock_url) as conn:

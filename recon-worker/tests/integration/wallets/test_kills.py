@@ -114,7 +114,7 @@ def test_worker_and_simulator_are_killed_in_the_middle(
         "QUEUE_LEASE_S": "1.5",
     }
     worker = run([sys.executable, "-m", "recon_worker.main"], **env)
-    eventually(lambda: _is_up(base), within_s=15)
+    eventually(lambda: _is_up(base), within_s=60)
     httpx.put(f"{base}/_control/knobs", json={"all": {"latency_ms": 60}}, trust_env=False)
     asyncio.run(put(database_url, COUNT))
     eventually(lambda: _count(sql, "status = 'CONFIRMED'") >= COUNT // 10, within_s=30)
