@@ -111,6 +111,8 @@ class Engine:
         node.exit_code = None
         node.ready = False
         node.probe = ""
+        node.requested_at = time.time()
+        node.started_at = node.ready_at = node.ended_at = None
         if node.definition.is_task:
             self.change(node, "pending", "")
             node.life = asyncio.create_task(lives.task(self, node))
@@ -155,7 +157,7 @@ class Engine:
             verdict = ("failed", f"processes {left} survive SIGKILL")
         if current.exited.done() and not current.exited.cancelled():
             node.exit_code = current.exited.result()
-        node.run = None
+        node.run, node.ended_at = None, time.time()
         self.change(node, *verdict)
 
     async def _run_stop_command(self, node: Node, grace_s: float | None) -> tuple[str, str] | None:

@@ -63,7 +63,8 @@ class Journal:
                 "phase": node.phase,
                 "reason": node.reason,
                 "since": node.since,
-                "exit_code": node.exit_code,
+                "waits_for": node.waits_for,
+                **node.times(),
             }
             for node in engine.nodes.values()
         }

@@ -76,7 +76,8 @@ async def task(engine: Engine, node: Node) -> None:
         code = await asyncio.shield(node.run.exited)
         await run.end(node.run, "SIGTERM", CLEAN_UP_GRACE_S)
         engine.logs.flush()
-        node.run, node.exit_code, node.ready_at = None, code, time.time()
+        node.run, node.exit_code, node.ended_at = None, code, time.time()
+        node.ready_at = node.ended_at if code == 0 else None
         if code == 0:
             engine.change(node, "succeeded", "")
         else:
@@ -170,7 +171,7 @@ def _spawn(engine: Engine, node: Node) -> None:
         raise Ended(f"cannot be started: {fault.strerror}", failed=True) from fault
     node.run.log_offset = offset
     node.started_at = time.time()
-    node.ready_at = None
+    node.ready_at = node.ended_at = None
 
 
 async def _become_ready(engine: Engine, node: Node, current: Run, probe: Probe) -> None:
@@ -296,7 +297,7 @@ async def _clean_up(engine: Engine, node: Node, outcome: Ended) -> None:
     engine.logs.flush()
     if current.exited.done():
         node.exit_code = current.exited.result()
-    node.run = None
+    node.run, node.ended_at = None, time.time()
 
 
 async def _restarts(engine: Engine, node: Node, outcome: Ended, attempts: int) -> bool:

@@ -33,8 +33,10 @@ class Node:
     probe: str = ""
     waits_for: list[str] = field(default_factory=lambda: [])
     deadline: float | None = None
+    requested_at: float | None = None
     started_at: float | None = None
     ready_at: float | None = None
+    ended_at: float | None = None
     running_fingerprint: str = ""
     life: asyncio.Task[None] | None = None
     gate: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -68,11 +70,22 @@ class Node:
             return f"{self.id} {self.phase}: {self.reason}" if self.reason else f"{self.id} {self.phase}"
         return None
 
+    def times(self) -> dict[str, Any]:
+        """When it was asked for, started, ready and over, and what it needs: its line in a chart."""
+        return {
+            "kind": self.definition.kind,
+            "exit_code": self.exit_code,
+            "depends_on": list(self.definition.dependencies),
+            "requested_at": self.requested_at,
+            "started_at": self.started_at,
+            "ready_at": self.ready_at,
+            "ended_at": self.ended_at,
+        }
+
     def to_json(self) -> dict[str, Any]:
         """This node as the API shows it."""
         shown: dict[str, Any] = {
             "id": self.id,
-            "kind": self.definition.kind,
             "name": self.definition.name,
             "phase": self.phase,
             "reason": self.reason,
@@ -81,10 +94,10 @@ class Node:
             "pid": self.run.pid if self.run else None,
             "ports": list(self.definition.ports),
             "restarts": self.restarts,
-            "exit_code": self.exit_code,
             "waits_for": self.waits_for,
-            "started_at": self.started_at,
-            "ready_at": self.ready_at,
+            "probe": self.probe,
+            "deadline": self.deadline,
+            **self.times(),
             "stale": bool(self.running_fingerprint)
             and self.running_fingerprint != self.definition.fingerprint(),
         }
