@@ -11,13 +11,13 @@ from urllib.parse import quote
 
 import httpx
 from payments_schema.wire.ledger import LedgerTransaction
+from payments_schema.wire.operations import ROWS_MAX, PaymentLine, PaymentLines
 from payments_schema.wire.payments import AccountBalance, CreatePayment, PaymentDetail, PaymentRow
 from payments_schema.wire.problems import Problem
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 CONNECT_TIMEOUT_S = 2.0
 ANSWER_TIMEOUT_S = 5.0
-ROWS_MAX = 200
 
 Wire = TypeVar("Wire")
 
@@ -43,9 +43,17 @@ class ApiUnreachable(ApiError):
 class ApiRefused(ApiError):
     """The API understood the request and said no (4xx); nothing was stored."""
 
-    def __init__(self, detail: str, *, code: str, status: int, fields: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, detail: str, *, code: str, status: int, reasons: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(detail, code=code, status=status)
-        self.fields = fields
+        self.reasons = dict(reasons or {})
+        """Why, by the name of each failing field as the API calls it."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The failing fields, each with its reason, in words."""
+        return tuple(f"{field} ({reason})" for field, reason in self.reasons.items())
 
 
 class ApiNotFound(ApiRefused):
@@ -60,29 +68,44 @@ class ApiFailed(ApiError):
 class PaymentQuery:
     """Which payments a list shows. Empty strings filter nothing."""
 
+    kind: str = ""
     status: str = ""
     account_id: str = ""
     search: str = ""
+    amount: str = ""
+    currency: str = ""
+    since: str = ""
+    until: str = ""
+    order: str = ""
     cursor: str = ""
     limit: int = 50
 
-    def parameters(self) -> dict[str, str]:
-        """Return what goes into the URL of the request."""
+    def filters(self) -> dict[str, str]:
+        """Return the parameters that choose payments, without those that turn pages."""
         named = {
+            "kind": self.kind,
             "status": self.status,
-            "accountId": self.account_id,
+            "account": self.account_id,
             "q": self.search,
-            "cursor": self.cursor,
-            "limit": str(min(self.limit, ROWS_MAX)),
+            "amount": self.amount,
+            "currency": self.currency,
+            "since": self.since,
+            "until": self.until,
+            "order": self.order,
         }
         return {name: value for name, value in named.items() if value}
+
+    def parameters(self) -> dict[str, str]:
+        """Return what goes into the URL of the request."""
+        paged = {"cursor": self.cursor, "limit": str(min(self.limit, ROWS_MAX))}
+        return self.filters() | {name: value for name, value in paged.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentPage:
-    """One page of payments, newest first; `next_cursor` is empty on the last page."""
+    """One page of payments in the order asked for; `next_cursor` is empty on the last page."""
 
-    rows: tuple[PaymentRow, ...]
+    rows: tuple[PaymentLine, ...]
     next_cursor: str = ""
 
 
@@ -117,6 +140,24 @@ class ApiClient(Protocol):
         """Read an account's balance; an account never seen has none and is no error."""
         ...
 
+    def read(
+        self, shape: type[Wire], path: str, *segments: str, params: Mapping[str, str] | None = None
+    ) -> Wire:
+        """Read anything; `segments` fill the braces of `path`. `calls.py` knows what there is."""
+        ...
+
+    def send(
+        self,
+        shape: type[Wire],
+        path: str,
+        *segments: str,
+        body: BaseModel | None = None,
+        key: str = "",
+        params: Mapping[str, str] | None = None,
+    ) -> Wire:
+        """Ask for something to be done, once per `key` where there is one."""
+        ...
+
 
 class HttpApiClient:
     """`ApiClient` over HTTP; one instance serves every session of the process."""
@@ -148,9 +189,8 @@ class HttpApiClient:
         )
 
     def list_payments(self, query: PaymentQuery) -> PaymentPage:
-        answer = self._ask("GET", "/payments", params=query.parameters())
-        rows = _read(TypeAdapter(tuple[PaymentRow, ...]), answer)
-        return PaymentPage(rows=rows, next_cursor=_next_cursor(answer))
+        page = self.read(PaymentLines, "/api/v1/operations/payments", params=query.parameters())
+        return PaymentPage(rows=tuple(page.data), next_cursor=page.next_cursor or "")
 
     def payment(self, payment_id: str) -> PaymentDetail:
         return _read(TypeAdapter(PaymentDetail), self._ask("GET", "/payments/{}", payment_id))
@@ -162,6 +202,25 @@ class HttpApiClient:
     def balance(self, account_id: str, currency: str) -> AccountBalance:
         answer = self._ask("GET", "/accounts/{}/balance", account_id, params={"currency": currency})
         return _read(TypeAdapter(AccountBalance), answer)
+
+    def read(
+        self, shape: type[Wire], path: str, *segments: str, params: Mapping[str, str] | None = None
+    ) -> Wire:
+        return _read(TypeAdapter(shape), self._ask("GET", path, *segments, params=params))
+
+    def send(
+        self,
+        shape: type[Wire],
+        path: str,
+        *segments: str,
+        body: BaseModel | None = None,
+        key: str = "",
+        params: Mapping[str, str] | None = None,
+    ) -> Wire:
+        headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
+        content = body.model_dump_json(by_alias=True, exclude_none=True) if body is not None else None
+        answer = self._ask("POST", path, *segments, params=params, content=content, headers=headers)
+        return _read(TypeAdapter(shape), answer)
 
     def _ask(
         self,
@@ -196,11 +255,6 @@ def _segment(text: str) -> str:
     return quoted.replace(".", "%2E") if text in {".", ".."} else quoted
 
 
-def _next_cursor(answer: httpx.Response) -> str:
-    link = answer.links.get("next", {}).get("url", "")
-    return httpx.URL(link).params.get("cursor", "") if link else ""
-
-
 def _read(shape: TypeAdapter[Wire], answer: httpx.Response) -> Wire:
     try:
         # A newer API may say more than these models know: that is no reason to show nothing.
@@ -217,15 +271,15 @@ def _error_of(answer: httpx.Response) -> ApiError:
     status = answer.status_code
     try:
         problem = Problem.model_validate_json(answer.content)
-        detail, code, fields = problem.error, problem.code, _failing_fields(problem)
+        detail, code, reasons = problem.error, problem.code, _reasons(problem)
     except ValidationError:
         # Something between us and the API answered, or the API before it knew what was asked.
-        detail, code, fields = f"It answered {status} {answer.reason_phrase}.", "unknown_problem", ()
+        detail, code, reasons = f"It answered {status} {answer.reason_phrase}.", "unknown_problem", {}
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return ApiFailed(f"The payments API failed. {detail}", code=code, status=status)
     kind = ApiNotFound if status == HTTPStatus.NOT_FOUND else ApiRefused
-    return kind(detail, code=code, status=status, fields=fields)
+    return kind(detail, code=code, status=status, reasons=reasons)
 
 
-def _failing_fields(problem: Problem) -> tuple[str, ...]:
-    return tuple(f"{failing.field} ({failing.reason})" for failing in problem.fields or ())
+def _reasons(problem: Problem) -> dict[str, str]:
+    return {failing.field: failing.reason for failing in problem.fields or ()}

@@ -3,12 +3,14 @@
 It must not decide what the real API decides: it answers with what it was given, or fails when told to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar, cast
 from uuid import UUID
 
 from payments_schema.ids import uuid7
 from payments_schema.wire.ledger import Direction, LedgerEntry, LedgerTransaction, Phase
+from payments_schema.wire.operations import Kind, PaymentLine, Step, StepKind, Story
 from payments_schema.wire.payments import (
     AccountBalance,
     CreatePayment,
@@ -17,8 +19,12 @@ from payments_schema.wire.payments import (
     PaymentStatus,
     Reconciliation,
 )
+from pydantic import BaseModel
 
 from payments_ui.api_client import ApiError, ApiNotFound, Created, PaymentPage, PaymentQuery
+
+Wire = TypeVar("Wire")
+STORY = "GET /api/v1/operations/payments/{}"
 
 
 class FakeApiClient:
@@ -32,6 +38,8 @@ class FakeApiClient:
         self.failing: ApiError | None = None
         self.queries: list[PaymentQuery] = []
         self.keys: list[str] = []
+        self.answers: dict[str, object] = {}
+        self.sent: list[tuple[str, tuple[str, ...], BaseModel | None, str, dict[str, str]]] = []
 
     def create_payment(self, payment: CreatePayment, key: str) -> Created:
         """Make a payment once per key."""
@@ -57,7 +65,7 @@ class FakeApiClient:
         kept = [row for row in self.payments if _matches(row, query)]
         start = int(query.cursor or 0)
         end = start + query.limit
-        return PaymentPage(tuple(kept[start:end]), str(end) if end < len(kept) else "")
+        return PaymentPage(tuple(map(a_line, kept[start:end])), str(end) if end < len(kept) else "")
 
     def payment(self, payment_id: str) -> PaymentDetail:
         """Give a payment by its id."""
@@ -83,6 +91,40 @@ class FakeApiClient:
             pending="0.00",
             version=0,
         )
+
+    def read(
+        self, shape: type[Wire], path: str, *segments: str, params: Mapping[str, str] | None = None
+    ) -> Wire:
+        """Give what was set for this path; a payment's story is told from the payments in memory."""
+        self._fail()
+        answer = self.answers.get(f"GET {path}")
+        if answer is None and f"GET {path}" == STORY:
+            answer = self._story(segments[0])
+        if answer is None:
+            raise ApiNotFound("There is no such thing", code="not_found", status=404)
+        return cast("Wire", answer)
+
+    def send(
+        self,
+        shape: type[Wire],
+        path: str,
+        *segments: str,
+        body: BaseModel | None = None,
+        key: str = "",
+        params: Mapping[str, str] | None = None,
+    ) -> Wire:
+        """Remember what was asked, and give what was set for this path."""
+        self.sent.append((path, segments, body, key, dict(params or {})))
+        self._fail()
+        name = f"POST {path}" + ("?preview" if params else "")
+        return cast("Wire", self.answers[name])
+
+    def _story(self, payment_id: str) -> Story:
+        detail = self.payment(payment_id)
+        line, posted = a_line(detail.payment), self.ledgers.get(detail.payment.id, ())
+        asked = {"idempotency_key": detail.payment.idempotency_key}
+        step = Step(at=line.created_at, kind=StepKind.REQUEST, title="Asked for", facts=asked)
+        return Story(payment=line, actions=[], remaining_minor={}, steps=[step], transactions=list(posted))
 
     def reconcile(self, payment: PaymentRow) -> PaymentRow:
         """Let a payment end well, with its two entries, as the worker would."""
@@ -129,6 +171,21 @@ def a_payment(
         description=description,
         created_at=when,
         updated_at=when,
+    )
+
+
+def a_line(payment: PaymentRow) -> PaymentLine:
+    """Show a direct payment as the operators' list does."""
+    return PaymentLine(
+        id=str(payment.id),
+        kind=Kind.DIRECT,
+        status=payment.status.value,
+        amount=payment.amount,
+        currency=payment.currency,
+        party=payment.account_id,
+        description=payment.description,
+        created_at=payment.created_at,
+        updated_at=payment.updated_at,
     )
 
 

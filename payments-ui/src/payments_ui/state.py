@@ -3,53 +3,103 @@
 It must not ask the API, and must not trust an address: whoever made the link may have been wrong.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Self, TypedDict
 from urllib.parse import urlencode
 
+from payments_schema.money import CURRENCIES
+from payments_schema.wire.cards import CardStatus
+from payments_schema.wire.operations import ROWS_MAX, Kind, Order
 from payments_schema.wire.payments import PaymentStatus
+from payments_schema.wire.wallets import WalletStatus
 
-from payments_ui.api_client import ROWS_MAX, PaymentQuery
+from payments_ui.api_client import PaymentQuery
 
 ROW_CHOICES = (50, 100, ROWS_MAX)
 SEARCH_MAX = 255
 
+OVERVIEW_PATH = "overview"
 PAYMENTS_PATH = "payments"
 PAYMENT_PATH = "payment"
 CREATE_PATH = "create"
 ACCOUNT_PATH = "account"
+JOBS_PATH = "jobs"
+DIFFERENCES_PATH = "differences"
+LEDGER_PATH = "ledger"
+INVOICES_PATH = "invoices"
+EVENTS_PATH = "events"
+WALLETS_PATH = "wallets"
+EXPORT_PATH = "export/payments.csv"
+
+STATUSES: dict[str, tuple[str, ...]] = {
+    Kind.DIRECT.value: tuple(PaymentStatus),
+    Kind.CARD.value: tuple(CardStatus),
+    Kind.WALLET.value: tuple(WalletStatus),
+}
+_KNOWN_STATUSES = frozenset(status for several in STATUSES.values() for status in several)
+_AMOUNT = re.compile(r"-?\d{1,20}(\.\d{1,4})?", re.ASCII)
+
+
+class Further(TypedDict):
+    """The filters that are asked for more seldom."""
+
+    amount: str
+    currency: str
+    since: str
+    until: str
+    oldest: bool
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
     """The filters of the payments list. They live in the address, so a reload or a link keeps them."""
 
-    status: PaymentStatus | None = None
+    status: str = ""
     account: str = ""
     search: str = ""
     rows: int = ROW_CHOICES[0]
     cursor: str = ""
+    kind: str = ""
+    amount: str = ""
+    currency: str = ""
+    since: str = ""
+    until: str = ""
+    oldest: bool = False
 
     @classmethod
     def from_address(cls, address: Mapping[str, str]) -> Self:
         """Read the filters out of query parameters; what makes no sense is left out."""
-        status = address.get("status", "")
-        rows = address.get("rows", "")
+        rows, amount = address.get("rows", ""), address.get("amount", "").strip().replace(",", "")
         return cls(
-            status=PaymentStatus(status) if status in set(PaymentStatus) else None,
+            status=_one_of(_KNOWN_STATUSES, address.get("status", "")),
             account=address.get("account", "").strip()[:SEARCH_MAX],
             search=address.get("q", "").strip()[:SEARCH_MAX],
             rows=int(rows) if rows in {str(choice) for choice in ROW_CHOICES} else ROW_CHOICES[0],
             cursor=address.get("cursor", ""),
+            kind=_one_of(frozenset(Kind), address.get("kind", "")),
+            amount=amount if is_amount(amount) else "",
+            currency=_one_of(frozenset(CURRENCIES), address.get("currency", "").upper()),
+            since=_day(address.get("since", "")),
+            until=_day(address.get("until", "")),
+            oldest=address.get("order", "") == Order.OLDEST,
         )
 
     def to_address(self) -> dict[str, str]:
         """Return the query parameters; what is as it is by default is left out."""
         named = {
-            "status": self.status.value if self.status else "",
+            "kind": self.kind,
+            "status": self.status,
             "account": self.account,
             "q": self.search,
+            "amount": self.amount,
+            "currency": self.currency,
+            "since": self.since,
+            "until": self.until,
+            "order": Order.OLDEST.value if self.oldest else "",
             "rows": "" if self.rows == ROW_CHOICES[0] else str(self.rows),
             "cursor": self.cursor,
         }
@@ -62,17 +112,58 @@ class Filters:
     @property
     def narrows(self) -> bool:
         """Tell whether anything is filtered at all."""
-        return bool(self.status or self.account or self.search)
+        asked = (self.status, self.account, self.search, self.kind, self.amount, self.currency)
+        return any((*asked, self.since, self.until))
 
-    def query(self) -> PaymentQuery:
-        """Return the question for the API."""
+    def query(self, zone: tzinfo = UTC) -> PaymentQuery:
+        """Return the question for the API; days are the reader's own, the last one included."""
         return PaymentQuery(
-            status=self.status.value if self.status else "",
+            kind=self.kind,
+            status=self.status,
             account_id=self.account,
             search=self.search,
+            amount=self.amount,
+            currency=self.currency,
+            since=_midnight(self.since, zone),
+            until=_midnight(self.until, zone, days=1),
+            order=Order.OLDEST.value if self.oldest else "",
             cursor=self.cursor,
             limit=self.rows,
         )
+
+
+VIEWS: dict[str, Filters] = {
+    "All": Filters(),
+    "Waiting": Filters(status="pending"),
+    "Failed": Filters(status="failed"),
+    "Card holds": Filters(kind=Kind.CARD.value, status="authorized"),
+    "To settle": Filters(kind=Kind.CARD.value, status="captured"),
+    "With a provider": Filters(kind=Kind.WALLET.value, status="PROCESSING"),
+}
+"""Views that operators start from; any other is an address as well, to be kept as a bookmark."""
+
+
+def is_amount(text: str) -> bool:
+    """Tell whether a text is an amount in major units, as the API takes it."""
+    return _AMOUNT.fullmatch(text) is not None
+
+
+def _one_of(known: frozenset[str], value: str) -> str:
+    return value if value in known else ""
+
+
+def _day(value: str) -> str:
+    try:
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        return ""
+
+
+def _midnight(day: str, zone: tzinfo, days: int = 0) -> str:
+    if not day or day == date.max.isoformat():
+        return ""
+    begins = datetime.combine(date.fromisoformat(day) + timedelta(days=days), time(), zone)
+    return begins.isoformat()
 
 
 def payment_link(payment_id: str) -> str:
@@ -89,3 +180,14 @@ def payments_link(filters: Filters) -> str:
     """Return the address of the list with these filters."""
     address = urlencode(filters.to_address())
     return f"{PAYMENTS_PATH}?{address}" if address else PAYMENTS_PATH
+
+
+def page_link(path: str, **parameters: str) -> str:
+    """Return the address of any page; empty parameters are left out."""
+    asked = urlencode({name: value for name, value in parameters.items() if value})
+    return f"{path}?{asked}" if asked else path
+
+
+def export_link(query: PaymentQuery) -> str:
+    """Return the address under which this process streams what a list shows, whole, as CSV."""
+    return page_link(EXPORT_PATH, **query.filters())

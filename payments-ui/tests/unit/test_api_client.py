@@ -16,9 +16,10 @@ from payments_ui.api_client import (
     HttpApiClient,
     PaymentQuery,
 )
-from payments_ui.fake_api_client import a_payment
+from payments_ui.fake_api_client import a_line, a_payment
 
 ROW = a_payment().model_dump(mode="json")
+LINE = a_line(a_payment()).model_dump(mode="json")
 
 
 def client(answer: Callable[[httpx.Request], httpx.Response]) -> HttpApiClient:
@@ -61,12 +62,15 @@ def test_a_replay_is_told() -> None:
     assert api.create_payment(CreatePayment.model_validate({"accountId": "A", "amount": 1}), "k").replayed
 
 
-def test_the_next_cursor_comes_from_the_link_header() -> None:
-    link = '</payments?limit=50&cursor=abc%3D%3D>; rel="next"'
-    page = client(lambda _: httpx.Response(200, json=[ROW], headers={"Link": link})).list_payments(
+def page_of(*rows: object, cursor: str | None = None) -> dict[str, object]:
+    return {"object": "list", "data": list(rows), "has_more": cursor is not None, "next_cursor": cursor}
+
+
+def test_the_next_cursor_is_the_pages() -> None:
+    page = client(lambda _: httpx.Response(200, json=page_of(LINE, cursor="pay_1"))).list_payments(
         PaymentQuery()
     )
-    assert (len(page.rows), page.next_cursor) == (1, "abc==")
+    assert (len(page.rows), page.next_cursor) == (1, "pay_1")
 
 
 def test_ids_cannot_climb_out_of_their_path() -> None:
@@ -104,7 +108,7 @@ def test_an_answer_of_another_shape_is_a_failure_of_the_api(answer: httpx.Respon
 
 
 def test_what_a_newer_api_says_more_is_no_error() -> None:
-    api = client(lambda _: httpx.Response(200, json=[{**ROW, "mood": "fine"}]))
+    api = client(lambda _: httpx.Response(200, json=page_of({**LINE, "mood": "fine"})))
     assert len(api.list_payments(PaymentQuery()).rows) == 1
 
 

@@ -12,7 +12,13 @@ from payments_ui.state import Filters
 @given(
     st.builds(
         Filters,
-        status=st.none() | st.sampled_from(list(PaymentStatus)),
+        status=st.sampled_from(["", *PaymentStatus, "PROCESSING"]),
+        kind=st.sampled_from(["", "direct", "card", "wallet"]),
+        amount=st.sampled_from(["", "-1.50", "250"]),
+        currency=st.sampled_from(["", "JPY"]),
+        since=st.sampled_from(["", "2026-11-01"]),
+        until=st.sampled_from(["", "2026-11-30"]),
+        oldest=st.booleans(),
         account=st.text(max_size=40).map(str.strip),
         search=st.text(max_size=40).map(str.strip),
         rows=st.sampled_from(state.ROW_CHOICES),
@@ -25,7 +31,20 @@ def test_filters_survive_the_address(filters: Filters) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    [{"status": "exploded"}, {"rows": "1000000"}, {"rows": "-1"}, {"rows": "x"}, {"surprise": "1"}, {}],
+    [
+        {"status": "exploded"},
+        {"kind": "cash"},
+        {"amount": "lots"},
+        {"currency": "XXQ"},
+        {"since": "yesterday"},
+        {"until": "9999-99-99"},
+        {"order": "random"},
+        {"rows": "1000000"},
+        {"rows": "-1"},
+        {"rows": "x"},
+        {"surprise": "1"},
+        {},
+    ],
 )
 def test_what_makes_no_sense_is_left_out(address: dict[str, str]) -> None:
     assert Filters.from_address(address) == Filters()

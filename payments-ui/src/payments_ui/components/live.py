@@ -66,6 +66,12 @@ def follow(
     st.fragment(part, run_every=every_s if live and not settled else None, key=name)()
 
 
+def last(name: str, shape: type[T]) -> T | None:
+    """Return what was last read under a name, for what must stand outside of the live part."""
+    kept = cast("Snapshot[object] | None", st.session_state.get(f"snapshot:{name}"))
+    return kept.value if kept is not None and isinstance(kept.value, shape) else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Reading(Generic[T]):
     snapshot: Snapshot[T] | None

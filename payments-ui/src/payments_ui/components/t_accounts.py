@@ -21,7 +21,11 @@ _T = Markup(
 
 def drawn(transactions: Sequence[LedgerTransaction]) -> Markup:
     """Markup of one T per account, and a line that says whether debits equal credits."""
-    entries = [entry for transaction in transactions for entry in transaction.entries]
+    return drawn_entries([entry for transaction in transactions for entry in transaction.entries])
+
+
+def drawn_entries(entries: Sequence[LedgerEntry]) -> Markup:
+    """Markup of entries alone, as of those that were not posted."""
     by_account: dict[str, list[LedgerEntry]] = defaultdict(list)
     for entry in entries:
         by_account[entry.account].append(entry)

@@ -8,26 +8,52 @@ from datetime import UTC, datetime
 
 import streamlit as st
 from markupsafe import Markup
-from payments_schema.wire.ledger import LedgerTransaction
+from payments_schema.money import Money
+from payments_schema.wire.operations import Kind, Story
 from payments_schema.wire.payments import PaymentDetail, PaymentStatus, Reconciliation, ReconciliationStatus
 
-from payments_ui import state
-from payments_ui.api_client import ApiClient, ApiError, ApiNotFound
-from payments_ui.components import facts, header, live, money, problems, status, t_accounts, times
+from payments_ui import calls, state
+from payments_ui.api_client import ApiClient
+from payments_ui.components import (
+    act,
+    evidence,
+    facts,
+    header,
+    live,
+    money,
+    payments_table,
+    problems,
+    status,
+    t_accounts,
+    timeline,
+    times,
+)
+
+FINAL = {
+    "completed",
+    "failed",
+    "voided",
+    "expired",
+    "refunded",
+    "FAILED",
+    "EXPIRED",
+    "CANCELLED",
+    "REFUNDED",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """What the page knows of a payment; `ledger` is None where it could not be read."""
+class Picture:
+    """What the page knows of a payment; `detail` is there for direct ones."""
 
-    detail: PaymentDetail
-    ledger: tuple[LedgerTransaction, ...] | None
+    story: Story
+    detail: PaymentDetail | None
 
     @property
     def is_final(self) -> bool:
-        """Tell whether nothing will change any more: final, and its verdict and entries are here."""
-        is_open = self.detail.payment.status is PaymentStatus.PENDING
-        return not is_open and self.detail.reconciliation is not None and self.ledger is not None
+        """Tell whether nothing will change any more: final, and its verdict is here."""
+        is_judged = self.detail is None or self.detail.reconciliation is not None
+        return self.story.payment.status in FINAL and is_judged
 
 
 def show(api: ApiClient, *, refresh_s: int) -> None:
@@ -37,15 +63,21 @@ def show(api: ApiClient, *, refresh_s: int) -> None:
         _ask_for_id()
         return
     header.title("Payment", "Read by its id; nothing on this page depends on a list.")
+    actions = st.container()
+    name = f"payment:{payment_id}"
     live.follow(
-        f"payment:{payment_id}",
+        name,
         payment_id,
         load=lambda: _read(api, payment_id),
         show=_show,
         every_s=refresh_s,
         live=True,
-        is_final=lambda story: story.is_final,
+        is_final=lambda picture: picture.is_final,
     )
+    picture = live.last(name, Picture)
+    if picture is not None:
+        with actions:
+            act.buttons(api, picture.story)
 
 
 def _ask_for_id() -> None:
@@ -59,22 +91,14 @@ def _ask_for_id() -> None:
             st.rerun()
 
 
-def _read(api: ApiClient, payment_id: str) -> Story:
-    detail = api.payment(payment_id)
-    if detail.payment.status is PaymentStatus.PENDING:
-        return Story(detail, ())
-    try:
-        return Story(detail, api.payment_ledger(payment_id))
-    except ApiNotFound:
-        return Story(detail, ())
-    except ApiError:
-        # The payment itself is worth showing; the page asks for its entries again.
-        return Story(detail, None)
+def _read(api: ApiClient, payment_id: str) -> Picture:
+    story = calls.story(api, payment_id)
+    return Picture(story, api.payment(payment_id) if story.payment.kind is Kind.DIRECT else None)
 
 
-def _show(story: Story) -> None:
+def _show(picture: Picture) -> None:
     now, zone = datetime.now(UTC), times.reader_zone()
-    payment = story.detail.payment
+    story, payment = picture.story, picture.story.payment
     st.html(
         str(
             Markup('<div class="pay-head"><span class="pay-big">{}</span>{}</div>').format(
@@ -89,26 +113,55 @@ def _show(story: Story) -> None:
             str(
                 facts.facts(
                     [
-                        ("Id", facts.code(str(payment.id))),
-                        ("Account", _account(payment.account_id, payment.currency)),
+                        ("Id", facts.code(payment.id)),
+                        ("Kind", payment.kind.value),
+                        ("Account or payee", payments_table.party(payment)),
                         ("Description", payment.description or ""),
                         ("Created", times.moment(payment.created_at, zone, now)),
                         ("Changed", times.moment(payment.updated_at, zone, now)),
-                        ("Idempotency key", facts.code(payment.idempotency_key)),
+                        ("Idempotency key", _key(picture)),
                     ]
                 )
             )
         )
     with right.container(border=True, height="stretch"):
-        st.markdown("##### Reconciliation", anchors=False)
-        _verdict(story.detail, now)
-    _ledger(story)
+        if picture.detail is not None:
+            st.markdown("##### Reconciliation", anchors=False)
+            _verdict(picture.detail, now)
+        else:
+            st.markdown("##### What may be done", anchors=False)
+            st.html(str(facts.facts(_remaining(story))))
+    _ledger(picture)
+    st.markdown("##### Story", anchors=False)
+    st.html(str(timeline.drawn(story.steps, zone, now)))
     with st.expander("As the API tells it", icon=":material/data_object:"):
-        st.code(story.detail.model_dump_json(indent=2), language="json")
+        st.code(story.model_dump_json(indent=2), language="json")
+    st.download_button(
+        "Evidence, masked",
+        data=lambda: evidence.bundle(story),
+        file_name=f"payment-{payment.id}.json",
+        mime="application/json",
+        icon=":material/download:",
+        on_click="ignore",
+    )
 
 
-def _account(account_id: str, currency: str) -> Markup:
-    return Markup('<a href="{}">{}</a>').format(state.account_link(account_id, currency), account_id)
+def _key(picture: Picture) -> Markup | str:
+    return facts.code(picture.detail.payment.idempotency_key) if picture.detail is not None else ""
+
+
+def _remaining(story: Story) -> list[tuple[str, Markup | str]]:
+    if not story.actions:
+        return [("Now", "Nothing: it is final, or somebody else has it.")]
+    return [
+        (
+            act.LABELS.get(action, action),
+            money.cell(
+                Money(story.remaining_minor[action], story.payment.currency).major(), story.payment.currency
+            ),
+        )
+        for action in story.actions
+    ]
 
 
 def _verdict(detail: PaymentDetail, now: datetime) -> None:
@@ -140,13 +193,11 @@ def _discrepancy(verdict: Reconciliation, currency: str) -> Markup | str:
     return money.cell(verdict.discrepancy_amount, currency) if verdict.discrepancy_amount else ""
 
 
-def _ledger(story: Story) -> None:
+def _ledger(picture: Picture) -> None:
     st.markdown("##### Ledger", anchors=False)
-    if story.ledger is None:
-        st.warning("The entries could not be read just now. This page asks again by itself.")
-    elif story.ledger:
-        st.html(str(t_accounts.drawn(story.ledger)))
-    elif story.is_final:
-        problems.nothing_here("Nothing posted", "A payment that fails its reconciliation leaves no entries.")
+    if picture.story.transactions:
+        st.html(str(t_accounts.drawn(picture.story.transactions)))
+    elif picture.is_final:
+        problems.nothing_here("Nothing posted", "A payment that was refused leaves no entries.")
     else:
         problems.nothing_here("Nothing posted yet", "Entries appear together with the verdict.")

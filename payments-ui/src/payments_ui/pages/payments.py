@@ -3,63 +3,90 @@
 It must not act on a payment; a row leads to the payment's own page by its id.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 
 import streamlit as st
-from payments_schema.wire.payments import PaymentStatus
+from markupsafe import Markup
+from payments_schema.money import CURRENCIES
+from payments_schema.wire.operations import Kind
 
 from payments_ui import state
 from payments_ui.api_client import ApiClient, PaymentPage
 from payments_ui.components import header, live, payments_table, problems, status, times
 from payments_ui.state import Filters
 
-ANY_STATUS = ""
+ANY = ""
+ORDERS = {False: "newest first", True: "oldest first"}
 
 
 def show(api: ApiClient, *, refresh_s: int) -> None:
     """Show the page."""
-    header.title("Payments", "Every payment, newest first.", action=("New payment", state.CREATE_PATH))
-    filters, is_live = _filters(Filters.from_address(st.query_params))
+    header.title(
+        "Payments",
+        "Direct, card and wallet payments in one list.",
+        action=("New payment", state.CREATE_PATH),
+    )
+    asked = Filters.from_address(st.query_params)
+    _views(asked)
+    filters, is_live = _filters(asked)
+    query = filters.query(times.reader_zone())
     live.follow(
         "payments",
         filters,
-        load=lambda: api.list_payments(filters.query()),
+        load=lambda: api.list_payments(query),
         show=partial(_page, filters),
         every_s=refresh_s,
         live=is_live,
     )
+    export = Markup('<p class="pay-more"><a href="{}" download="payments.csv">Export these as CSV</a></p>')
+    st.html(str(export.format(state.export_link(query))))
+
+
+def _views(asked: Filters) -> None:
+    here = asked.at("")
+    links = Markup(" ").join(
+        Markup('<a href="{}"{}>{}</a>').format(
+            state.payments_link(filters), Markup(' aria-current="page"') if filters == here else "", name
+        )
+        for name, filters in state.VIEWS.items()
+    )
+    st.html(str(Markup('<nav class="pay-views" aria-label="Views">{}</nav>').format(links)))
 
 
 def _filters(asked: Filters) -> tuple[Filters, bool]:
     """Show the filters as the address has them, move the address when one is changed, and ask if live."""
-    by_status, by_account, by_text, rows, switch = st.columns(
-        [2, 3, 3, 1.3, 1.4], vertical_alignment="bottom"
+    by_kind, by_status, by_account, by_text, more, switch = st.columns(
+        [1.3, 1.7, 2, 2.6, 1.1, 1.1], vertical_alignment="bottom"
     )
     with switch:
         is_live = live.toggle("payments_live")
-    choices = [ANY_STATUS, *(known.value for known in PaymentStatus)]
-    with by_status:
-        chosen = st.selectbox(
-            "Status",
-            choices,
-            index=choices.index(asked.status.value if asked.status else ANY_STATUS),
-            format_func=lambda value: status.look_of(value).word if value else "any",
-        )
+    kind = by_kind.selectbox(
+        "Kind", [ANY, *Kind], index=[ANY, *Kind].index(asked.kind), format_func=lambda value: value or "any"
+    )
+    statuses = [ANY, *(known for several in _statuses(kind) for known in several)]
+    chosen = by_status.selectbox(
+        "Status",
+        statuses,
+        index=statuses.index(asked.status) if asked.status in statuses else 0,
+        format_func=lambda value: status.look_of(value).word if value else "any",
+    )
     account = by_account.text_input("Account", asked.account, placeholder="ACC-…", max_chars=state.SEARCH_MAX)
     text = by_text.text_input(
         "Search",
         asked.search,
-        placeholder="id, key, account or description",
+        placeholder="id, key, account, payee, number",
         max_chars=state.SEARCH_MAX,
         icon=":material/search:",
     )
-    size = rows.selectbox("Rows", state.ROW_CHOICES, index=state.ROW_CHOICES.index(asked.rows))
+    with more.popover("More"):
+        further = _further(asked)
     wanted = Filters(
-        status=PaymentStatus(chosen) if chosen else None,
+        status=chosen,
         account=(account or "").strip(),
         search=(text or "").strip(),
-        rows=size,
+        kind=kind,
+        **further,
     )
     if wanted == asked.at(""):
         return asked, is_live
@@ -68,10 +95,51 @@ def _filters(asked: Filters) -> tuple[Filters, bool]:
     return wanted, is_live
 
 
+def _statuses(kind: str) -> list[tuple[str, ...]]:
+    return [state.STATUSES[kind]] if kind else list(state.STATUSES.values())
+
+
+def _further(asked: Filters) -> state.Further:
+    currencies = [ANY, *sorted(CURRENCIES)]
+    amount = st.text_input("Amount", asked.amount, placeholder="250.00", max_chars=30) or ""
+    typed = amount.strip().replace(",", "")
+    if typed and not state.is_amount(typed):
+        st.caption("An amount is written as 250.00; this one filters nothing.")
+        typed = ""
+    currency = st.selectbox(
+        "Currency",
+        currencies,
+        index=currencies.index(asked.currency),
+        format_func=lambda value: value or "any",
+    )
+    since = st.date_input("From", _date(asked.since), format="YYYY-MM-DD")
+    until = st.date_input("To", _date(asked.until), format="YYYY-MM-DD")
+    oldest = st.selectbox("Order", [False, True], index=int(asked.oldest), format_func=ORDERS.__getitem__)
+    rows = st.selectbox("Rows", state.ROW_CHOICES, index=state.ROW_CHOICES.index(asked.rows))
+    return {
+        "amount": typed,
+        "currency": currency,
+        "since": since.isoformat() if since else "",
+        "until": until.isoformat() if until else "",
+        "oldest": oldest,
+        "rows": rows,
+    }
+
+
+def _date(day: str) -> date | None:
+    return date.fromisoformat(day) if day else None
+
+
 def _page(filters: Filters, page: PaymentPage) -> None:
     if page.rows:
         now = datetime.now(UTC)
-        st.html(str(payments_table.table(page.rows, times.reader_zone(), now, "Payments, newest first")))
+        st.html(
+            str(
+                payments_table.table(
+                    page.rows, times.reader_zone(), now, f"Payments, {ORDERS[filters.oldest]}"
+                )
+            )
+        )
     else:
         _nothing(filters)
     if page.rows or filters.cursor:
@@ -80,7 +148,7 @@ def _page(filters: Filters, page: PaymentPage) -> None:
 
 def _nothing(filters: Filters) -> None:
     if filters.cursor:
-        problems.nothing_here("Nothing older", "This is the end of the list. Go back to the newest payments.")
+        problems.nothing_here("Nothing further", "This is the end of the list. Go back to its first page.")
     elif filters.narrows:
         problems.nothing_here("No payment matches", "Take a filter away, or search for a shorter part.")
     else:
@@ -91,11 +159,13 @@ def _pager(filters: Filters, page: PaymentPage) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         count = len(page.rows)
         st.caption(
-            f"{count} payment{'' if count == 1 else 's'}{' from further back' if filters.cursor else ''}"
+            f"{count} payment{'' if count == 1 else 's'}{' from further on' if filters.cursor else ''}"
         )
-        newest = st.button("Newest", icon=":material/first_page:", disabled=not filters.cursor, key="newest")
+        newest = st.button(
+            "First page", icon=":material/first_page:", disabled=not filters.cursor, key="newest"
+        )
         older = st.button(
-            "Older", icon=":material/chevron_right:", disabled=not page.next_cursor, key="older"
+            "Next page", icon=":material/chevron_right:", disabled=not page.next_cursor, key="older"
         )
     if newest or older:
         turned = filters.at(page.next_cursor if older else "")

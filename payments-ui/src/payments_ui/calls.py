@@ -1,0 +1,213 @@
+"""Every question of the pages that has no method of its own, typed. It must not show or remember anything."""
+
+from payments_schema.wire.books import (
+    AccountPage,
+    AdjustDifference,
+    AdjustmentView,
+    ChartLineView,
+    ClosePeriod,
+    DifferencePage,
+    PeriodView,
+    Statement,
+    TrialBalance,
+)
+from payments_schema.wire.cards import AuthorizeCard, CaptureCard, CardPaymentView, Preview, RefundCard
+from payments_schema.wire.health import DetailedHealth
+from payments_schema.wire.invoices import CustomerCredit, InvoiceDetail, InvoicePage, PaymentEventPage
+from payments_schema.wire.jobs import Job, JobPage
+from payments_schema.wire.ledger import Integrity
+from payments_schema.wire.operations import Story
+from payments_schema.wire.wallets import (
+    CancelWallet,
+    DecideReview,
+    InitiateWallet,
+    RefundWallet,
+    WalletDetail,
+    WalletView,
+)
+from payments_schema.wire.webhooks import DeliveryPage, Replay, Replayed, Subscription
+
+from payments_ui.api_client import ApiClient
+
+CARD_BODIES = {"capture": CaptureCard, "refund": RefundCard}
+_V1 = "/api/v1"
+
+
+def story(api: ApiClient, payment_id: str) -> Story:
+    """All that is known of a payment."""
+    return api.read(Story, f"{_V1}/operations/payments/{{}}", payment_id)
+
+
+def preview_card(api: ApiClient, payment_id: str, action: str, amount_minor: int | None) -> Preview:
+    """What an action on a card payment would post now; nothing is done."""
+    path, body = f"{_V1}/payments/{{}}/{{}}", _card_body(action, amount_minor)
+    return api.send(Preview, path, payment_id, action, body=body, params={"preview": "true"})
+
+
+def act_on_card(
+    api: ApiClient, payment_id: str, action: str, amount_minor: int | None, key: str
+) -> CardPaymentView:
+    """Capture, void, settle or refund, once per key."""
+    path, body = f"{_V1}/payments/{{}}/{{}}", _card_body(action, amount_minor)
+    return api.send(CardPaymentView, path, payment_id, action, body=body, key=key)
+
+
+def _card_body(action: str, amount_minor: int | None) -> CaptureCard | RefundCard | None:
+    body = CARD_BODIES.get(action)
+    return None if body is None else body(amount=amount_minor)
+
+
+def preview_authorization(api: ApiClient, asked: AuthorizeCard) -> Preview:
+    """What a hold would post; nothing is held."""
+    return api.send(Preview, f"{_V1}/payments/authorize", body=asked, params={"preview": "true"})
+
+
+def authorize(api: ApiClient, asked: AuthorizeCard, key: str) -> CardPaymentView:
+    """Hold funds, once per key."""
+    return api.send(CardPaymentView, f"{_V1}/payments/authorize", body=asked, key=key)
+
+
+def initiate_wallet(api: ApiClient, asked: InitiateWallet, key: str) -> WalletView:
+    """Start a wallet payment, once per key."""
+    return api.send(WalletView, f"{_V1}/payments/initiate", body=asked, key=key)
+
+
+def cancel_wallet(api: ApiClient, payment_id: str, user_id: str | None, key: str) -> WalletView:
+    """Cancel a wallet payment before it is with a provider."""
+    body = CancelWallet(user_id=user_id)
+    return api.send(WalletView, f"{_V1}/payments/{{}}/cancel", payment_id, body=body, key=key)
+
+
+def refund_wallet(api: ApiClient, payment_id: str, reason: str | None, key: str) -> WalletView:
+    """Send a collected amount back, whole and once."""
+    body = RefundWallet(reason=reason)
+    return api.send(WalletView, f"{_V1}/wallets/{{}}/refund", payment_id, body=body, key=key)
+
+
+def wallet(api: ApiClient, payment_id: str) -> WalletDetail:
+    """A wallet payment with its attempts and its audit trail."""
+    return api.read(WalletDetail, f"{_V1}/payments/{{}}/status", payment_id)
+
+
+def wallet_reviews(api: ApiClient) -> list[WalletView]:
+    """Wallet payments that the risk rules stopped."""
+    return api.read(list[WalletView], f"{_V1}/wallets", params={"review": "required"})
+
+
+def decide_review(api: ApiClient, payment_id: str, decision: DecideReview, key: str) -> WalletView:
+    """Let a stopped payment go on, or not."""
+    return api.send(WalletView, f"{_V1}/wallets/{{}}/review", payment_id, body=decision, key=key)
+
+
+def health(api: ApiClient) -> DetailedHealth:
+    """How the parts of the platform are."""
+    return api.read(DetailedHealth, f"{_V1}/health/detailed")
+
+
+def integrity(api: ApiClient) -> Integrity:
+    """Whether the books add up, check by check."""
+    return api.read(Integrity, f"{_V1}/ledger/integrity")
+
+
+def jobs(api: ApiClient, *, status: str, queue: str, cursor: str) -> JobPage:
+    """One page of the queue's messages, newest first."""
+    asked = {"status": status, "queue": queue, "cursor": cursor, "limit": "50"}
+    return api.read(JobPage, f"{_V1}/jobs", params={name: value for name, value in asked.items() if value})
+
+
+def retry_job(api: ApiClient, job_id: str) -> Job:
+    """Give a dead job another chance."""
+    return api.send(Job, f"{_V1}/jobs/{{}}/retry", job_id)
+
+
+def discard_job(api: ApiClient, job_id: str) -> Job:
+    """Take a dead job out of the queue for good."""
+    return api.send(Job, f"{_V1}/jobs/{{}}/discard", job_id)
+
+
+def differences(api: ApiClient, cursor: str) -> DifferencePage:
+    """What waits in suspense, oldest first."""
+    return api.read(DifferencePage, f"{_V1}/ledger/differences", params=_page(cursor))
+
+
+def adjustments(api: ApiClient, payment_id: str) -> list[AdjustmentView]:
+    """What was done about a payment's difference, oldest first."""
+    return api.read(list[AdjustmentView], f"{_V1}/ledger/differences/{{}}/adjustments", payment_id)
+
+
+def adjust(api: ApiClient, payment_id: str, asked: AdjustDifference, key: str) -> AdjustmentView:
+    """Resolve or write off (a part of) a difference, once per key."""
+    path = f"{_V1}/ledger/differences/{{}}/adjust"
+    return api.send(AdjustmentView, path, payment_id, body=asked, key=key)
+
+
+def accounts(api: ApiClient, cursor: str) -> AccountPage:
+    """One page of the ledger's accounts."""
+    return api.read(AccountPage, f"{_V1}/ledger/accounts", params=_page(cursor))
+
+
+def statement(api: ApiClient, account_id: str, cursor: str) -> Statement:
+    """One page of an account's entries, newest first."""
+    return api.read(Statement, f"{_V1}/ledger/accounts/{{}}/statement", account_id, params=_page(cursor))
+
+
+def trial_balance(api: ApiClient) -> TrialBalance:
+    """Every account added up by currency."""
+    return api.read(TrialBalance, f"{_V1}/ledger/trial-balance")
+
+
+def chart(api: ApiClient) -> list[ChartLineView]:
+    """The chart of accounts."""
+    return api.read(list[ChartLineView], f"{_V1}/ledger/chart")
+
+
+def periods(api: ApiClient) -> list[PeriodView]:
+    """Boundaries of closed periods, newest first."""
+    return api.read(list[PeriodView], f"{_V1}/ledger/periods")
+
+
+def close_period(api: ApiClient, asked: ClosePeriod, key: str) -> PeriodView:
+    """Close everything before a moment."""
+    return api.send(PeriodView, f"{_V1}/ledger/periods", body=asked, key=key)
+
+
+def invoices(api: ApiClient, status: str, cursor: str) -> InvoicePage:
+    """One page of invoices, newest first."""
+    asked = _page(cursor) | ({"status": status} if status else {})
+    return api.read(InvoicePage, f"{_V1}/invoices", params=asked)
+
+
+def invoice(api: ApiClient, invoice_id: str) -> InvoiceDetail:
+    """One invoice with its events and entries."""
+    return api.read(InvoiceDetail, f"{_V1}/invoices/{{}}", invoice_id)
+
+
+def customer_credit(api: ApiClient, customer: str) -> list[CustomerCredit]:
+    """What a customer has paid too much, by currency."""
+    return api.read(list[CustomerCredit], f"{_V1}/customer-credit", params={"customer": customer})
+
+
+def incoming(api: ApiClient, cursor: str) -> PaymentEventPage:
+    """One page of incoming payment events, newest first."""
+    return api.read(PaymentEventPage, f"{_V1}/webhooks/incoming", params=_page(cursor))
+
+
+def subscriptions(api: ApiClient) -> list[Subscription]:
+    """Who is told of events."""
+    return api.read(list[Subscription], f"{_V1}/webhooks/subscriptions")
+
+
+def deliveries(api: ApiClient, subscription_id: str, cursor: str) -> DeliveryPage:
+    """One page of a subscription's deliveries, newest first."""
+    path = f"{_V1}/webhooks/subscriptions/{{}}/deliveries"
+    return api.read(DeliveryPage, path, subscription_id, params=_page(cursor))
+
+
+def replay(api: ApiClient, subscription_id: str, delivery: int) -> Replayed:
+    """Deliver once more."""
+    path = f"{_V1}/webhooks/subscriptions/{{}}/deliveries/replay"
+    return api.send(Replayed, path, subscription_id, body=Replay(deliveries=[delivery]))
+
+
+def _page(cursor: str) -> dict[str, str]:
+    return {"limit": "50", **({"cursor": cursor} if cursor else {})}
