@@ -180,6 +180,12 @@ def test_an_ordinary_command_has_no_warning(tmp_path):
         ("services: {a: {env: {A: '${ports.web}'}}}", "1:25: services.a.env.A: no port is called `web`"),
         ("repositories: {r: {path: ../x}}", "1:26: repositories.r.path: must lie inside the workspace"),
         ("database: {service: a, port: '1', name: n, owner: o}", "1:11: database: has no user"),
+        ("commands:\n  status: x", "2:3: commands.status: devtools itself has a command `status` (take another name)"),
+        ("commands:\n  -x: y", "2:3: commands.-x: `-x` is no name of a command (lower case letters, digits and -, a letter first)"),
+        ("commands:\n  books: x 'y", "2:10: commands.books: is no command line: no closing quotation"),
+        ("commands: {books: ''}", "1:19: commands.books: must not be empty"),
+        ("commands: {books: [x]}", "1:19: commands.books: must be text, not a list"),
+        ("commands: {books: x, books: y}", "1:22: commands.books: `books` is written twice"),
     ],
 )  # fmt: skip
 def test_an_error_of_the_overlay_has_its_place_and_a_suggestion(tmp_path, overlay, error):

@@ -8,7 +8,7 @@ import inspect
 import pytest
 
 from devtools.cli import quick
-from devtools.cli.app import COMMANDS
+from devtools.verbs import COMMANDS
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,11 @@ def test_automations(tmp_path: Path, document: object):
         {"repositories": {"r": {"branch": "main"}}},
         {"database": {"service": "a", "port": "1", "name": "n", "owner": "o", "user": "u"}},
         {"database": {"service": "a"}},
+        {"commands": {"books": "program books", "b-2": "x"}},
+        {"commands": {"Books": "x"}},
+        {"commands": {"books": " "}},
+        {"commands": {"books": ["x"]}},
+        {"commands": None},
     ],
 )
 def test_workspace(tmp_path: Path, document: object):

@@ -8,46 +8,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
+from devtools.verbs import COMMANDS
 
-class Entry(NamedTuple):
-    """Where a command lives (`module:attribute`, a `typer.Typer` or a function) and its line in --help."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-    target: str
-    summary: str
-    hidden: bool = False
-
-
-# Several names may share one target. Modules are imported only when their command runs.
-COMMANDS: dict[str, Entry] = {
-    "up": Entry("devtools.cli.up:command", "Start the workspace, prove it ready, validate it."),
-    "down": Entry("devtools.cli.down:command", "Stop everything and leave nothing behind."),
-    "status": Entry("devtools.cli.status:command", "Show services, tasks, URLs and the database."),
-    "logs": Entry("devtools.cli.logs:command", "Show the logs of all or some services and tasks."),
-    "restart": Entry("devtools.cli.restart:command", "Restart services."),
-    "why": Entry("devtools.cli.why:command", "Explain why a service or task is not ready."),
-    "await": Entry("devtools.cli.await_:command", "Wait until services are ready (for start commands)."),
-    "exec": Entry("devtools.cli.exec:command", "Run a command in the workspace's environment."),
-    "automations": Entry(
-        "devtools.cli.automations:app", "Services and tasks, in the words of Ona and Gitpod."
-    ),
-    "auto": Entry("devtools.cli.automations:app", "Short for automations.", hidden=True),
-    "service": Entry("devtools.cli.service:app", "List, start, stop, restart services and read their logs."),
-    "task": Entry("devtools.cli.task:app", "List, start, stop tasks and read their logs."),
-    "repos": Entry("devtools.cli.repos:app", "The repositories of the workspace."),
-    # room "workspace"
-    "postgres": Entry("devtools.cli.postgres:app", "The embedded Postgres."),
-    "validate": Entry("devtools.cli.validate:command", "Prove the workspace by its seven steps."),
-    "bench": Entry("devtools.cli.bench:command", "Measure, with ratios in the same run."),
-    "chaos": Entry("devtools.cli.chaos:command", "Strike seeded faults, and certify what survived."),
-    "wallets": Entry("devtools.cli.wallets:command", "Replay routing and risk decisions: what if."),
-    "test": Entry("devtools.cli.test:command", "Every test of every repository."),
-    "check": Entry("devtools.cli.test:check", "The fast half of test: linters and types."),
-    "install": Entry("devtools.cli.install:command", "Install what the lock names."),
-    "lock": Entry("devtools.cli.install:lock", "Resolve all requirements into the lock anew."),
-}
+    from devtools.manifest.model import Command
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -81,7 +49,7 @@ def _run(arguments: list[str]) -> int:
     entry = COMMANDS.get(name)
     try:
         if entry is None:
-            return _unknown(name)
+            return _of_the_workspace(name, arguments[1:])
         found = quick.read(arguments)
         if found is not None:
             return _call(*found)
@@ -155,12 +123,28 @@ def _invoke(command: Callable[..., object], name: str, arguments: list[str]) -> 
     return status if isinstance(status, int) else 0
 
 
-def _unknown(name: str) -> int:
+def _of_the_workspace(name: str, arguments: list[str]) -> int:
+    """Become the workspace's own command of this name, in the environment of its services."""
+    from devtools.workspace import locate
+
+    if locate(required=False).file is None:
+        return _unknown(name, {})
+    from devtools.cli import exec as running
+    from devtools.session import open_session
+
+    session = open_session()
+    commands = session.files[1].commands
+    if name not in commands:
+        return _unknown(name, commands)
+    return running.become(session, [*commands[name].words, *arguments])
+
+
+def _unknown(name: str, commands: dict[str, Command]) -> int:
     import difflib
 
     from devtools import console
 
-    close = difflib.get_close_matches(name, COMMANDS, n=1)
+    close = difflib.get_close_matches(name, [*COMMANDS, *commands], n=1)
     hint = f"did you mean `devtools {close[0]}`?" if close else "devtools --help lists the commands"
     console.error(f"no such command: {name}", hint)
     return 2
@@ -171,14 +155,30 @@ def _print_help() -> None:
 
     console.out("Usage: devtools COMMAND [ARGUMENTS]\n")
     console.out("Opens, runs and proves a workspace from its automations.yaml.\n\nCommands:")
-    shown = {name: entry for name, entry in COMMANDS.items() if not entry.hidden}
-    width = max(map(len, shown))
-    for name, entry in shown.items():
-        console.out(f"  {name.ljust(width)}  {entry.summary}")
+    shown = {name: entry.summary for name, entry in COMMANDS.items() if not entry.hidden}
+    own = {name: f"Runs `{' '.join(command.words)}`." for name, command in _commands_here().items()}
+    width = max(map(len, (*shown, *own)))
+    for name, summary in shown.items():
+        console.out(f"  {name.ljust(width)}  {summary}")
+    if own:
+        console.out("\nOf this workspace, in the environment of its services:")
+    for name, summary in own.items():
+        console.out(f"  {name.ljust(width)}  {summary}")
     console.out(
         "\ndevtools COMMAND --help says more. Exit codes: 0 ok, 1 it failed, 2 wrong use or bad file,"
     )
     console.out("3 blocked by another holder (named), 130 interrupted.")
+
+
+def _commands_here() -> dict[str, Command]:
+    """The workspace's own commands; none outside of one, and none where its files are bad."""
+    from devtools.errors import DevtoolsError
+    from devtools.session import open_session
+
+    try:
+        return open_session().files[1].commands
+    except DevtoolsError:
+        return {}
 
 
 def _print_version() -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from devtools.errors import WrongUse
-from devtools.session import open_session
+from devtools.session import Session, open_session
 
 _NOT_FOR_PEOPLE = ("DEVTOOLS_ORDERED",)
 
@@ -21,7 +21,11 @@ def command(
     service: Annotated[str, typer.Option(help="Also the variables of this service.")] = "",
 ) -> int:
     """Run a command with the workspace's DATABASE_URL, ports and PATH."""
-    session = open_session()
+    return become(open_session(), words, service)
+
+
+def become(session: Session, words: list[str], service: str = "") -> int:
+    """Turn into the command `words` in the workspace's environment; WrongUse where it cannot be."""
     plan = session.plan()
     environment = dict(plan.environment)
     if service:

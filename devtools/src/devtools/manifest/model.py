@@ -125,6 +125,14 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """A command line of the workspace's own, run as `devtools NAME …` in the environment of the services."""
+
+    name: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Overlay:
     """One workspace.yaml."""
 
@@ -134,3 +142,4 @@ class Overlay:
     services: dict[str, ServiceOverlay] = field(default_factory=lambda: {})
     tasks: dict[str, ServiceOverlay] = field(default_factory=lambda: {})
     database: Database | None = None
+    commands: dict[str, Command] = field(default_factory=lambda: {})

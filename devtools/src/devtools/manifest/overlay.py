@@ -6,6 +6,7 @@ It must not change what automations.yaml means: it only adds.
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from devtools.manifest.model import (
     CONDITIONS,
     RESTART_POLICIES,
     Automations,
+    Command,
     Database,
     Overlay,
     ProbeText,
@@ -20,11 +22,12 @@ from devtools.manifest.model import (
     ServiceOverlay,
 )
 from devtools.manifest.shape import Checker, did_you_mean
+from devtools.verbs import VERBS
 
 if TYPE_CHECKING:
     from devtools.manifest.source import Node
 
-TOP_KEYS = ("workspace", "repositories", "ports", "services", "tasks", "database")
+TOP_KEYS = ("workspace", "repositories", "ports", "services", "tasks", "database", "commands")
 SERVICE_KEYS = (
     "dependsOn",
     "ready",
@@ -47,6 +50,7 @@ _PROBE_KEYS = {
     "log": ("pattern",),
     "notify": (),
 }
+_COMMAND = re.compile(r"^[a-z][a-z0-9-]{0,63}$")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 
@@ -64,6 +68,7 @@ def read_overlay(root: Node, automations: Automations, check: Checker) -> Overla
         services=reader.section(top.get("services"), "services", sorted(automations.services)),
         tasks=reader.section(top.get("tasks"), "tasks", sorted(automations.tasks)),
         database=reader.database(top.get("database")),
+        commands=reader.commands(top.get("commands")),
     )
 
 
@@ -276,6 +281,32 @@ class _Reader:
         if node.kind == "string":
             return [node.text]
         return [text for text, _ in self.check.strings(node, path)]
+
+    def commands(self, node: Node | None) -> dict[str, Command]:
+        if node is None:
+            return {}
+        keys = {key.text: key for key, _ in reversed(node.pairs)}
+        found: dict[str, Command] = {}
+        for name, value in (self.check.mapping(node, "commands") or {}).items():
+            path = f"commands.{name}"
+            if not _COMMAND.match(name):
+                hint = "lower case letters, digits and -, a letter first"
+                self.check.error(keys[name], path, f"`{name[:40]}` is no name of a command", hint)
+            elif name in VERBS:
+                self.check.error(
+                    keys[name], path, f"devtools itself has a command `{name}`", "take another name"
+                )
+            text = self.check.string(value, path, filled=True)
+            try:
+                words = shlex.split(text or "")
+            except ValueError as fault:
+                self.check.error(value, path, f"is no command line: {fault}".lower())
+                continue
+            if words:
+                found[name] = Command(name, tuple(words))
+            elif text and text.strip():
+                self.check.error(value, path, "names no program")
+        return found
 
     def database(self, node: Node | None) -> Database | None:
         if node is None:
