@@ -13,6 +13,7 @@ from typing import Any
 DEFAULT_READY_DEADLINE_S = 300.0
 FORMAT_GRACE_S = 120.0
 TASK_GRACE_S = 10.0
+DEFAULT_PROFILE = ("default",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Definition:
     refused: str = ""
     role: str = "default"
     watch: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    replica_of: str = ""
 
     @property
     def is_task(self) -> bool:
@@ -85,9 +88,21 @@ class Plan:
         """Node → {dependency → condition}."""
         return {name: definition.dependencies for name, definition in self.definitions.items()}
 
-    def triggered(self, triggers: tuple[str, ...]) -> list[str]:
-        """The ids that one of `triggers` names, in the file's order."""
-        return [name for name, node in self.definitions.items() if set(node.triggers) & set(triggers)]
+    def triggered(self, triggers: tuple[str, ...], profiles: tuple[str, ...] = ()) -> list[str]:
+        """The ids that one of `triggers` names, in the file's order, without those of other profiles.
+
+        profiles: the chosen ones; none means `default`. A node without profiles belongs to all of them.
+        """
+        chosen = set(profiles or DEFAULT_PROFILE)
+        return [
+            name
+            for name, node in self.definitions.items()
+            if set(node.triggers) & set(triggers) and (not node.profiles or chosen & set(node.profiles))
+        ]
+
+    def profiles(self) -> set[str]:
+        """Every profile that a node names."""
+        return {profile for node in self.definitions.values() for profile in node.profiles}
 
     def to_json(self) -> dict[str, Any]:
         """As it travels to the supervisor."""
@@ -105,6 +120,6 @@ def _definition(value: dict[str, Any]) -> Definition:
     fields = dict(value)
     for key in ("ready", "live"):
         fields[key] = Probe(**fields[key]) if fields.get(key) else None
-    for key in ("triggers", "ports", "watch"):
+    for key in ("triggers", "ports", "watch", "profiles"):
         fields[key] = tuple(fields.get(key, ()))
     return Definition(**fields)

@@ -31,6 +31,7 @@ def command(
         bool, typer.Option("--foreground", help="Stay, show the logs, stop everything at the end.")
     ] = False,
     only: Annotated[str, typer.Option(help="Only these services and tasks, and what they need: a,b")] = "",
+    profile: Annotated[str, typer.Option(help="Services of these profiles as well: a,b (or: default)")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="The status as JSON on stdout at the end.")] = False,
 ) -> int:
     """Start the workspace, prove every service ready, then validate it."""
@@ -39,7 +40,7 @@ def command(
     with Interrupts() as interrupts, only_one(session.workspace, "devtools up"):
         up = _Up(session, interrupts, Progress(quiet=as_json))
         try:
-            up.bring(only)
+            up.bring(only, profile)
             status = 0 if no_validate or not up.begun or only else _validate(up, as_json)
             if status == 0:
                 _tell(session, up, as_json, time.monotonic() - began)
@@ -65,7 +66,7 @@ class _Up:
         self.urls: dict[str, str] = {}
         self.database_url: str | None = None
 
-    def bring(self, only: str) -> None:
+    def bring(self, only: str, profile: str = "") -> None:
         """Raises DevtoolsError where something that was to run does not."""
         with self.interrupts.held():
             self.launched = launched(self.session)  # starts up while the files are read
@@ -75,7 +76,7 @@ class _Up:
             for note in choice.notes:
                 console.warn(note)
             plan = self.session.plan(choice.ports)
-            roots = _roots(plan, only)
+            roots = _roots(plan, only, profile)
             self.urls, self.database_url = plan.urls, plan.database_url
         except DevtoolsError:
             self._withdraw()
@@ -142,15 +143,29 @@ class _Up:
         return INTERRUPTED
 
 
-def _roots(plan: Plan, only: str) -> list[str]:
+def _roots(plan: Plan, only: str, profile: str) -> list[str]:
     if not only:
-        return plan.triggered(TRIGGERS)
-    names = [name.strip() for name in only.split(",") if name.strip()]
+        return plan.triggered(TRIGGERS, _profiles(plan, profile))
+    names = _split(only)
     for name in names:
         if name not in plan.definitions:
             hint = did_you_mean(name, plan.definitions) or f"known: {', '.join(plan.definitions)}"
             raise WrongUse(f"nothing is called `{name}`", hint=hint)
     return names
+
+
+def _profiles(plan: Plan, chosen: str) -> tuple[str, ...]:
+    names = _split(chosen)
+    known = plan.profiles() | {"default"}
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"known: {', '.join(sorted(known))}"
+            raise WrongUse(f"no profile is called `{name}`", hint=hint)
+    return tuple(names)
+
+
+def _split(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _judge(session: Session, nodes: list[dict[str, Any]] | None) -> None:

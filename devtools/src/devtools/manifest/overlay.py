@@ -60,12 +60,14 @@ def read_overlay(root: Node, automations: Automations, check: Checker) -> Overla
     top = {name: node for name, node in top.items() if node.kind != "null"}
     reader = _Reader(automations, check)
     reader.ports = reader.read_ports(top.get("ports"))
+    services = reader.section(top.get("services"), "services", sorted(automations.services))
+    reader.replica_ports(top.get("services"), services)
     workspace = check.string(top["workspace"], "workspace", filled=True) if "workspace" in top else None
     return Overlay(
         workspace=workspace,
         repositories=reader.repositories(top.get("repositories")),
         ports=reader.ports,
-        services=reader.section(top.get("services"), "services", sorted(automations.services)),
+        services=services,
         tasks=reader.section(top.get("tasks"), "tasks", sorted(automations.tasks)),
         database=reader.database(top.get("database")),
         commands=reader.commands(top.get("commands")),
@@ -131,6 +133,26 @@ class _Reader:
             watch=tuple(self.list_or_one(values.get("watch"), f"{path}.watch")),
             profiles=tuple(self.list_or_one(values.get("profiles"), f"{path}.profiles")),
         )
+
+    def replica_ports(self, node: Node | None, services: dict[str, ServiceOverlay]) -> None:
+        """A name and a number for the ports of every further replica: api gives api-2, api-3 …"""
+        for name, extra in services.items():
+            place = node.get(name) if node is not None else None
+            for copy in range(2, extra.replicas + 1):
+                if place is not None and f"{name}-{copy}" in self.known:
+                    message = f"replica {copy} would be called `{name}-{copy}`, which there is already"
+                    self.check.error(place, f"services.{name}.replicas", message)
+                for port in extra.ports:
+                    if port in self.ports:
+                        taken = set(self.ports.values())
+                        free = (
+                            number for number in range(self.ports[port] + 1, 65536) if number not in taken
+                        )
+                        self.ports.setdefault(f"{port}-{copy}", next(free, self.ports[port]))
+                    elif place is not None and copy == 2:
+                        hint = "name it under the top-level `ports`: each replica gets a number of its own"
+                        message = f"the replicas cannot all listen on port {port}"
+                        self.check.error(place, f"services.{name}.ports", message, hint)
 
     def depends_on(self, name: str, node: Node | None, path: str) -> dict[str, str]:
         if node is None:

@@ -5,6 +5,7 @@ It must not start or probe anything.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from devtools.manifest.model import Automations, Overlay, ProbeText, RunsOn, Ser
 from devtools.plan import DEFAULT_READY_DEADLINE_S, FORMAT_GRACE_S, TASK_GRACE_S, Definition, Plan, Probe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from devtools.workspace import Workspace
 
@@ -34,10 +35,12 @@ def resolve(
     for name, service in automations.services.items():
         extra = overlay.services.get(name, ServiceOverlay())
         reason = "external database" if name == external else ""
-        definitions[name] = _service(workspace, service, extra, edges[name], ports, reason)
+        for definition in _replicas(workspace, service, extra, edges[name], ports, reason):
+            definitions[definition.id] = definition
     for name, task in automations.tasks.items():
         extra = overlay.tasks.get(name, ServiceOverlay())
         definitions[name] = _task(workspace, task, extra, edges[name], ports)
+    definitions = {name: _on_replicas(item, overlay) for name, item in definitions.items()}
     return Plan(
         name=overlay.workspace or workspace.root.name,
         root=str(workspace.root),
@@ -47,6 +50,42 @@ def resolve(
         urls=_urls(overlay, ports),
         database_url=env.database_url(children) if overlay.database else None,
     )
+
+
+def _replicas(
+    workspace: Workspace,
+    service: Service,
+    extra: ServiceOverlay,
+    dependencies: dict[str, str],
+    ports: Mapping[str, int],
+    external: str,
+) -> Iterator[Definition]:
+    """The service as often as it is wanted: the first keeps its id and ports, the others are ID-2, ID-3 …"""
+    for copy in range(1, max(extra.replicas, 1) + 1):
+        own = {
+            **ports,
+            **{port: ports.get(f"{port}-{copy}", ports[port]) for port in extra.ports if port in ports},
+        }
+        made = _service(workspace, service, extra, dependencies, ports if copy == 1 else own, external)
+        if extra.replicas > 1:
+            made = replace(made, env={**made.env, "DEVTOOLS_REPLICA": str(copy)})
+        if copy > 1:
+            name = f"{made.name} {copy}"
+            made = replace(made, id=f"{made.id}-{copy}", name=name, replica_of=service.id)
+        if extra.replicas == 0:
+            made = replace(made, triggers=(), refused="has no replicas (`replicas: 0`)")
+        yield made
+
+
+def _on_replicas(definition: Definition, overlay: Overlay) -> Definition:
+    """Who depends on a service depends on all of its replicas."""
+    dependencies: dict[str, str] = {}
+    for name, condition in definition.dependencies.items():
+        dependencies[name] = condition
+        extra = overlay.services.get(name)
+        for copy in range(2, (extra.replicas if extra else 1) + 1):
+            dependencies[f"{name}-{copy}"] = condition
+    return replace(definition, dependencies=dependencies)
 
 
 def _service(
@@ -90,6 +129,7 @@ def _service(
         refused=_refused(service.runs_on),
         role=service.role,
         watch=extra.watch,
+        profiles=extra.profiles,
     )
 
 
@@ -110,6 +150,7 @@ def _task(
         triggers=task.triggered_by,
         env=_env(workspace, extra, ports),
         grace_s=TASK_GRACE_S,
+        profiles=extra.profiles,
         refused=_refused(task.runs_on),
     )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from devtools import plan as plans
 from devtools.supervisor import http, openapi
 from devtools.supervisor.node import ENDED, Node
+from devtools.supervisor.watch import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -28,6 +29,7 @@ class Server:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.watcher = Watcher(engine)
         self.finished = asyncio.Event()
         self._busy: set[asyncio.Task[Any]] = set()
 
@@ -243,6 +245,7 @@ class Server:
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
             raise http.BadRequest(400, f"not a plan: {fault!r}") from None
         self.engine.take(plan)
+        self.watcher.take(plan)
         return plan
 
     def _take_plan_if_given(self, request: http.Request) -> None:
@@ -260,7 +263,10 @@ class Server:
         for name in wanted:
             if name not in self.engine.nodes:
                 raise http.BadRequest(404, f"nothing is called `{name}`", known=sorted(self.engine.nodes))
-        return wanted
+        copies = [
+            node.id for node in self.engine.nodes.values() if node.definition.replica_of in wanted
+        ]  # who names a service means all of its replicas
+        return list(dict.fromkeys([*wanted, *copies]))
 
     def _refuse_while_closing(self) -> None:
         if self.engine.is_closing:
