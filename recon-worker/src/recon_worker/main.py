@@ -82,6 +82,18 @@ def schedules(settings: Settings) -> list[Schedule]:
     ]
 
 
+class FollowEvents(Middleware):
+    """Has the deliverer look for events from the start, on the event loop of the actors."""
+
+    def __init__(self, deliverer: Deliverer) -> None:
+        self._deliverer = deliverer
+
+    def after_worker_boot(self, broker: Broker, worker: dramatiq.Worker) -> None:
+        loop = get_event_loop_thread()
+        if loop is not None:
+            loop.run_coroutine(self._deliverer.follow())
+
+
 class CloseLine(Middleware):
     """Closes the operations' lines once no actor runs, while the event loop still does."""
 
@@ -126,6 +138,7 @@ class Program:
             WebhookSettings(),
         )
         webhook_actors.declare(self.broker, deliverer)
+        self.broker.add_middleware(FollowEvents(deliverer))
         self.broker.add_middleware(CloseLine(self.reconciler, expirer, sealer, applier, deliverer))
         self._declare_wallets()
         self._stop = threading.Event()

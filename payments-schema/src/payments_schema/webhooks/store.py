@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
@@ -12,7 +12,14 @@ from psycopg.rows import TupleRow
 from payments_schema import ids
 from payments_schema.errors import NotFound
 from payments_schema.webhooks import signing
-from payments_schema.wire.webhooks import Attempt, CreateSubscription, Delivery, DeliveryPage, Subscription
+from payments_schema.wire.webhooks import (
+    Attempt,
+    CreateSubscription,
+    Delivery,
+    DeliveryPage,
+    DeliveryStatus,
+    Subscription,
+)
 
 Connection = AsyncConnection[TupleRow]
 
@@ -41,6 +48,21 @@ class Due(NamedTuple):
     subject: str
     data: dict[str, Any]
     recorded_at: datetime
+
+
+class Outcome(NamedTuple):
+    """How an attempt ended; retry_in_s: None where none follows."""
+
+    due: Due
+    attempt: Attempt
+    retry_in_s: float | None
+
+    @property
+    def status(self) -> DeliveryStatus:
+        """What became of the delivery."""
+        if self.attempt.error is None:
+            return DeliveryStatus.DELIVERED
+        return DeliveryStatus.FAILED if self.retry_in_s is None else DeliveryStatus.PENDING
 
 
 _COLUMNS: LiteralString = "id, url, types, description, status, disabled_reason, failing_since, created_at"
@@ -166,15 +188,31 @@ def is_wanted(topic: str, types: Sequence[str]) -> bool:
     )
 
 
-async def claim_due(conn: Connection, busy: Sequence[str], each: int, lease_s: float) -> list[Due]:
+async def has_news(conn: Connection) -> bool:
+    """Whether something happened that a subscription has not looked at; writes and locks nothing."""
+    found = await conn.execute(
+        """
+        SELECT EXISTS (
+            SELECT FROM core.webhook_subscription AS s WHERE s.status = 'enabled' AND EXISTS (
+                SELECT FROM core.event AS e
+                WHERE (e.transaction, e.id) > (s.seen_transaction, s.seen_id)
+                    AND e.transaction < pg_snapshot_xmin(pg_current_snapshot())))
+        """
+    )
+    row = await found.fetchone()
+    return row is not None and row[0]
+
+
+async def claim_due(conn: Connection, flying: Mapping[str, int], each: int, lease_s: float) -> list[Due]:
     """Take deliveries whose turn it is, so many of each subscription: one of a subject at a time, in order.
 
-    busy: subscriptions that get no more now.
+    flying: how many of a subscription's places are taken already.
     """
     found = await conn.execute(
         """
         WITH turn AS (
             SELECT d.id FROM core.webhook_subscription AS s
+            LEFT JOIN unnest(%(ids)s::text[], %(counts)s::int[]) AS f (id, flying) ON f.id = s.id
             CROSS JOIN LATERAL (
                 SELECT p.id FROM core.webhook_delivery AS p
                 WHERE p.subscription_id = s.id AND p.status = 'pending' AND p.due_at <= now()
@@ -183,9 +221,9 @@ async def claim_due(conn: Connection, busy: Sequence[str], each: int, lease_s: f
                         SELECT FROM core.webhook_delivery AS earlier
                         WHERE earlier.subscription_id = p.subscription_id AND earlier.subject = p.subject
                             AND earlier.status = 'pending' AND earlier.id < p.id)
-                ORDER BY p.id LIMIT %(each)s FOR NO KEY UPDATE SKIP LOCKED
+                ORDER BY p.id LIMIT %(each)s - coalesce(f.flying, 0) FOR NO KEY UPDATE SKIP LOCKED
             ) AS d
-            WHERE s.status = 'enabled' AND s.id <> ALL(%(busy)s::text[])
+            WHERE s.status = 'enabled' AND coalesce(f.flying, 0) < %(each)s
         ),
         taken AS (
             UPDATE core.webhook_delivery AS d
@@ -201,51 +239,73 @@ async def claim_due(conn: Connection, busy: Sequence[str], each: int, lease_s: f
         JOIN core.event AS e ON e.id = t.event_id
         ORDER BY t.id
         """,
-        {"busy": list(busy), "each": each, "lease_s": lease_s},
+        {"ids": list(flying), "counts": list(flying.values()), "each": each, "lease_s": lease_s},
     )
     return [Due(*row) for row in await found.fetchall()]
 
 
-async def settle(
-    conn: Connection, due: Due, attempt: Attempt, retry_in_s: float | None, *, is_delivered: bool
-) -> None:
-    """Write an attempt down with what follows: done, tried again later, or given up."""
+async def settle(conn: Connection, outcomes: Sequence[Outcome]) -> None:
+    """Write attempts down with what follows: done, tried again later, or given up."""
     await conn.execute(
         """
         INSERT INTO core.webhook_attempt (delivery_id, number, at, took_ms, answer, error)
-        VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+        SELECT n.id, n.number, n.at, n.took_ms, n.answer, n.error
+        FROM unnest(%s::bigint[], %s::int[], %s::timestamptz[], %s::int[], %s::int[], %s::text[])
+            AS n (id, number, at, took_ms, answer, error)
+        ON CONFLICT DO NOTHING
         """,
-        [due.id, attempt.number, attempt.at, attempt.took_ms, attempt.answer, attempt.error],
+        [
+            [o.due.id for o in outcomes],
+            [o.attempt.number for o in outcomes],
+            [o.attempt.at for o in outcomes],
+            [o.attempt.took_ms for o in outcomes],
+            [o.attempt.answer for o in outcomes],
+            [o.attempt.error for o in outcomes],
+        ],
     )
-    status = "delivered" if is_delivered else "failed" if retry_in_s is None else "pending"
     await conn.execute(
         """
-        UPDATE core.webhook_delivery
-        SET status = %s, due_at = now() + make_interval(secs => %s), leased_until = NULL, updated_at = now()
-        WHERE id = %s AND attempts = %s
+        UPDATE core.webhook_delivery AS d
+        SET status = n.status, due_at = now() + make_interval(secs => n.retry_in_s), leased_until = NULL,
+            updated_at = now()
+        FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::float8[]) AS n (id, attempts, status, retry_in_s)
+        WHERE d.id = n.id AND d.attempts = n.attempts
         """,
-        [status, retry_in_s or 0, due.id, due.attempts],
+        [
+            [o.due.id for o in outcomes],
+            [o.due.attempts for o in outcomes],
+            [o.status.value for o in outcomes],
+            [o.retry_in_s or 0 for o in outcomes],
+        ],
     )
 
 
-async def note_health(conn: Connection, subscription_id: str, *, is_well: bool) -> datetime | None:
-    """Note that the receiver answers, or since when it does not; returns since when, None where it does."""
-    if is_well:
-        await conn.execute(
-            "UPDATE core.webhook_subscription SET failing_since = NULL "
-            "WHERE id = %s AND failing_since IS NOT NULL",
-            [subscription_id],
-        )
-        return None
+async def note_health(conn: Connection, is_well: Mapping[str, bool]) -> dict[str, datetime]:
+    """Note which receivers answer and which do not; returns since when those that do not have failed."""
+    await conn.execute(
+        """
+        UPDATE core.webhook_subscription AS s
+        SET failing_since = CASE WHEN changed.is_well THEN NULL ELSE now() END
+        FROM (
+            SELECT w.id, n.is_well FROM core.webhook_subscription AS w
+            JOIN unnest(%s::text[], %s::boolean[]) AS n (id, is_well) ON n.id = w.id
+            WHERE n.is_well <> (w.failing_since IS NULL)
+            ORDER BY w.id FOR NO KEY UPDATE OF w) AS changed
+        WHERE s.id = changed.id
+        """,
+        [list(is_well), list(is_well.values())],
+    )
+    failing = [id_ for id_, well in is_well.items() if not well]
+    if not failing:
+        return {}
     found = await conn.execute(
         """
-        UPDATE core.webhook_subscription SET failing_since = coalesce(failing_since, now()) WHERE id = %s
-        RETURNING failing_since
+        SELECT id, failing_since FROM core.webhook_subscription
+        WHERE id = ANY(%s::text[]) AND failing_since IS NOT NULL
         """,
-        [subscription_id],
+        [failing],
     )
-    row = await found.fetchone()
-    return None if row is None else row[0]
+    return dict(await found.fetchall())
 
 
 async def list_deliveries(

@@ -11,20 +11,24 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
+import psycopg
 import structlog
 from payments_schema import ids
 from payments_schema.events import store as events
 from payments_schema.events.store import NewEvent
 from payments_schema.webhooks import signing, store
-from payments_schema.webhooks.store import Due
+from payments_schema.webhooks.store import Due, Outcome
 from payments_schema.wire.webhooks import Attempt
+from psycopg import AsyncConnection
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recon_worker.database import Line
 from recon_worker.webhooks import guard
+from recon_worker.webhooks.connections import Connections
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -32,6 +36,8 @@ RETRIES_S: Sequence[float] = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000
 """The schedule that Standard Webhooks advises; after the last one a delivery is given up."""
 LEASE_S = 60.0
 EACH = 16
+MOST_NEWS = 1000
+LOOK_S = 0.05
 GONE = 410
 
 
@@ -56,14 +62,37 @@ class Deliverer:
         self._retries_s = retries_s
         self._flying: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._client: httpx.AsyncClient | None = None
-        self._is_asked = self._is_pulling = False
+        self._outcomes: list[Outcome] = []
+        self._connections = Connections(settings.webhook_timeout_s)
+        self._follower: asyncio.Task[None] | None = None
+        self._is_asked = self._is_pulling = self._wants_news = False
+
+    async def follow(self) -> None:
+        """From now on look for news by itself, many times a second; returns at once.
+
+        Not woken by NOTIFY: at the commit that it would tell of, the event may not be listable yet.
+        """
+        if self._follower is None:
+            self._follower = asyncio.create_task(self._look_for_news())
+
+    async def _look_for_news(self) -> None:
+        while True:
+            try:
+                async with self._line.unit_of_work() as conn:
+                    has_news = await store.has_news(conn)
+                if has_news:
+                    await self.pull()
+            except psycopg.Error as error:
+                log.debug("no look at the events", error=str(error).partition("\n")[0])
+            await asyncio.sleep(LOOK_S)
 
     async def pull(self) -> int:
-        """Fan out and start what is due; returns how many deliveries were started.
+        """Fan out and start what is due; returns how many deliveries were started."""
+        self._wants_news = True
+        return await self._turn()
 
-        Asked while it runs, it runs once more: completions of many deliveries share their next look.
-        """
+    async def _turn(self) -> int:
+        """Asked while it runs, it runs once more: completions of many deliveries share one commit."""
         self._is_asked = True
         if self._is_pulling:
             return 0
@@ -71,17 +100,24 @@ class Deliverer:
         try:
             while self._is_asked:
                 self._is_asked = False
-                started += await self._pull()
+                started += await self._round()
         finally:
             self._is_pulling = False
         return started
 
-    async def _pull(self) -> int:
-        async with self._line.unit_of_work() as conn:
-            await store.fan_out(conn)
-        busy = [id_ for id_, count in self._flying.items() if count >= EACH]
-        async with self._line.unit_of_work() as conn:
-            due = await store.claim_due(conn, busy, EACH, LEASE_S)
+    async def _round(self) -> int:
+        outcomes, self._outcomes = self._outcomes, []
+        wants_news, self._wants_news = self._wants_news, False
+        try:
+            async with self._line.unit_of_work() as conn:
+                if outcomes:
+                    await self._settle(conn, outcomes)
+                if wants_news and await store.fan_out(conn, MOST_NEWS) == MOST_NEWS:
+                    self._wants_news = self._is_asked = True
+                due = await store.claim_due(conn, +self._flying, EACH, LEASE_S)
+        except psycopg.Error:
+            self._outcomes = outcomes + self._outcomes
+            raise
         for one in due:
             self._flying[one.subscription_id] += 1
             task = asyncio.create_task(self._deliver(one))
@@ -96,21 +132,26 @@ class Deliverer:
 
     async def close(self) -> None:
         """Give up what is under way (its lease ends by itself), close the line."""
-        for task in self._tasks:
+        tasks = [*self._tasks, *([self._follower] if self._follower else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._client is not None:
-            await self._client.aclose()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._connections.close()
         await self._line.close()
 
     async def _deliver(self, due: Due) -> None:
         try:
             attempt = await self._attempt(due)
-            await self._settle(due, attempt)
         finally:
             self._flying[due.subscription_id] -= 1
-        if attempt.error is None:
-            await self.pull()  # the next of its subject, or of a full receiver, has waited for this
+        over = due.attempts > len(self._retries_s)
+        retry_in_s = None if attempt.error is None or over else self._retries_s[due.attempts - 1]
+        self._outcomes.append(Outcome(due, attempt, retry_in_s))
+        try:
+            await self._turn()
+        except psycopg.OperationalError as error:
+            # What was found out is kept for the next turn; were it lost, the lease would end by itself.
+            log.warning("outcomes wait for the database", error=str(error).partition("\n")[0])
 
     async def _attempt(self, due: Due) -> Attempt:
         at, begun = datetime.now(UTC), time.monotonic()
@@ -136,39 +177,23 @@ class Deliverer:
         keys = [signing.key_of(secret) for secret in secrets]
         headers = signing.sign(keys, ids.sequence_id("evt", due.event_id), at, body)
         target = await guard.pin(due.url, allow_private=self._settings.webhook_allow_private)
-        if self._client is None:
-            # Redirects lead where nobody looked, and a proxy of the environment would resolve again.
-            self._client = httpx.AsyncClient(
-                follow_redirects=False, trust_env=False, timeout=self._settings.webhook_timeout_s
-            )
-        if target.url.scheme == "https":
-            # A kept connection is found by its address; another name there must not get this one's.
-            headers["connection"] = "close"
-        request = self._client.build_request(
-            "POST",
-            target.url,
-            content=body,
-            headers=headers | {"host": target.host, "content-type": "application/json"},
-            extensions={"sni_hostname": target.name},
-        )
-        response = await self._client.send(request, stream=True)
-        await response.aclose()  # only the status counts; a body without an end must not be read
-        return response.status_code
+        return await self._connections.post(target, body, headers)
 
-    async def _settle(self, due: Due, attempt: Attempt) -> None:
-        is_delivered = attempt.error is None
-        over = due.attempts > len(self._retries_s)
-        retry_in_s = None if is_delivered or over else self._retries_s[due.attempts - 1]
-        async with self._line.unit_of_work() as conn:
-            await store.settle(conn, due, attempt, retry_in_s, is_delivered=is_delivered)
-            since = await store.note_health(conn, due.subscription_id, is_well=is_delivered)
-            patience = timedelta(seconds=self._settings.webhook_disable_after_s)
-            is_lost = since is not None and datetime.now(UTC) - since >= patience
-            if attempt.answer == GONE or is_lost:
-                reason = "the receiver said 410 Gone" if attempt.answer == GONE else f"failing since {since}"
-                await store.set_status(conn, due.subscription_id, "disabled", reason)
-                data = {"id": due.subscription_id, "url": due.url, "reason": reason}
-                await events.record(conn, NewEvent("webhook.disabled", due.subscription_id, data))
+    async def _settle(self, conn: AsyncConnection[Any], outcomes: Sequence[Outcome]) -> None:
+        await store.settle(conn, outcomes)
+        latest = {outcome.due.subscription_id: outcome for outcome in outcomes}
+        gone = {o.due.subscription_id for o in outcomes if o.attempt.answer == GONE}
+        failing = await store.note_health(
+            conn, {id_: outcome.attempt.error is None for id_, outcome in latest.items()}
+        )
+        patience, now = timedelta(seconds=self._settings.webhook_disable_after_s), datetime.now(UTC)
+        for id_, outcome in sorted(latest.items()):
+            since = failing.get(id_)
+            if id_ in gone or (since is not None and now - since >= patience):
+                reason = "the receiver said 410 Gone" if id_ in gone else f"failing since {since}"
+                await store.set_status(conn, id_, "disabled", reason)
+                data = {"id": id_, "url": outcome.due.url, "reason": reason}
+                await events.record(conn, NewEvent("webhook.disabled", id_, data))
                 log.warning("webhook subscription disabled", **data)
 
 

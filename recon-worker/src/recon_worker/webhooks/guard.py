@@ -29,6 +29,17 @@ async def pin(address: str, *, allow_private: bool) -> Pinned:
     """Resolve once; every address found must be public, and the first is taken. Raises AddressRefused."""
     url = httpx.URL(address)
     try:
+        written: str | None = str(ipaddress.ip_address(url.host))
+    except ValueError:
+        written = None
+    addresses = [written] if written else await _resolve(url)
+    if not allow_private and not all(is_public(one) for one in addresses):
+        raise AddressRefused("loopback, private and link-local addresses are refused")
+    return Pinned(url.copy_with(host=addresses[0]), url.netloc.decode("ascii"), url.host)
+
+
+async def _resolve(url: httpx.URL) -> list[str]:
+    try:
         found = await asyncio.get_running_loop().getaddrinfo(
             url.host, url.port or (443 if url.scheme == "https" else 80), type=socket.SOCK_STREAM
         )
@@ -37,9 +48,7 @@ async def pin(address: str, *, allow_private: bool) -> Pinned:
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if not addresses:
         raise AddressRefused("the name does not resolve")
-    if not allow_private and not all(is_public(one) for one in addresses):
-        raise AddressRefused("loopback, private and link-local addresses are refused")
-    return Pinned(url.copy_with(host=addresses[0]), url.netloc.decode("ascii"), url.host)
+    return addresses
 
 
 def is_public(address: str) -> bool:
