@@ -89,9 +89,9 @@ class PostgresConsumer(Consumer):
         self._postponed: list[Answer] = []
         self._rejected: list[Answer] = []
         self._first_answer_at = 0.0
-        self._wakes = 0
+        self._wakes: int = 0
         self._idle_until = 0.0
-        self._idle_wakes = 0
+        self._idle_wakes: int = 0
         self._draining = False
         self._failures = 0
         self._is_uncertain = False
