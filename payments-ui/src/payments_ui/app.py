@@ -1,13 +1,28 @@
 """Which pages there are, and under which addresses. Navigation only: nothing is shown from here."""
 
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
+from streamlit.navigation.page import Page
 
 from payments_ui import state
 from payments_ui.api_client import ApiClient, HttpApiClient
 from payments_ui.components import header
-from payments_ui.pages import account, create, home, payment, payments
+from payments_ui.pages import (
+    account,
+    create,
+    differences,
+    events,
+    home,
+    invoices,
+    jobs,
+    ledger,
+    overview,
+    payment,
+    payments,
+    wallets,
+)
 from payments_ui.settings import Settings
 
 
@@ -43,6 +58,44 @@ def navigate() -> None:
         url_path=state.ACCOUNT_PATH,
     )
     start = st.Page(partial(home.show, listed), title="Payments platform", visibility="hidden", default=True)
-    chosen = st.navigation({"": [start], "Payments": [listed, one, new], "Accounts": [balance]})
+    chosen = st.navigation(
+        {
+            "": [start, *_live(api, settings, {"Overview": (overview.show, state.OVERVIEW_PATH)})],
+            "Payments": [listed, one, new],
+            "Operations": _live(
+                api,
+                settings,
+                {
+                    "Discrepancies": (differences.show, state.DIFFERENCES_PATH),
+                    "Jobs": (jobs.show, state.JOBS_PATH),
+                },
+            )
+            + _still(
+                api,
+                {
+                    "Wallet operations": (wallets.show, state.WALLETS_PATH),
+                    "Invoices": (invoices.show, state.INVOICES_PATH),
+                    "Events and webhooks": (events.show, state.EVENTS_PATH),
+                },
+            ),
+            "Accounts": [balance, *_still(api, {"Ledger": (ledger.show, state.LEDGER_PATH)})],
+        },
+        expanded=True,
+    )
     header.look()
     chosen.run()
+
+
+def _live(
+    api: ApiClient, settings: Settings, pages: dict[str, tuple[Callable[..., None], str]]
+) -> list[Page]:
+    """Pages that read again by themselves."""
+    return [
+        st.Page(partial(show, api, refresh_s=settings.ui_refresh_s), title=title, url_path=path)
+        for title, (show, path) in pages.items()
+    ]
+
+
+def _still(api: ApiClient, pages: dict[str, tuple[Callable[..., None], str]]) -> list[Page]:
+    """Pages that are read when they are opened."""
+    return [st.Page(partial(show, api), title=title, url_path=path) for title, (show, path) in pages.items()]

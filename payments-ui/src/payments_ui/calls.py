@@ -16,7 +16,7 @@ from payments_schema.wire.health import DetailedHealth
 from payments_schema.wire.invoices import CustomerCredit, InvoiceDetail, InvoicePage, PaymentEventPage
 from payments_schema.wire.jobs import Job, JobPage
 from payments_schema.wire.ledger import Integrity
-from payments_schema.wire.operations import Story
+from payments_schema.wire.operations import Overview, Queues, Story
 from payments_schema.wire.wallets import (
     CancelWallet,
     DecideReview,
@@ -107,6 +107,16 @@ def health(api: ApiClient) -> DetailedHealth:
 def integrity(api: ApiClient) -> Integrity:
     """Whether the books add up, check by check."""
     return api.read(Integrity, f"{_V1}/ledger/integrity")
+
+
+def overview(api: ApiClient) -> Overview:
+    """The last hour."""
+    return api.read(Overview, f"{_V1}/operations/overview")
+
+
+def queues(api: ApiClient) -> Queues:
+    """Queues, workers and the schedule."""
+    return api.read(Queues, f"{_V1}/operations/queues")
 
 
 def jobs(api: ApiClient, *, status: str, queue: str, cursor: str) -> JobPage:

@@ -12,8 +12,11 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
+import psycopg
+from psycopg.types.json import Jsonb
 
 START_DEADLINE_S = 40.0
 STOP_DEADLINE_S = 12.0
@@ -78,6 +81,7 @@ class Stack:
     """API, worker and pages on one database."""
 
     def __init__(self, database_url: str, logs: Path) -> None:
+        self._database_url = database_url
         api_port, ui_port, worker_port = free_port(), free_port(), free_port()
         self.api_url = f"http://127.0.0.1:{api_port}"
         self.ui_url = f"http://127.0.0.1:{ui_port}"
@@ -111,6 +115,26 @@ class Stack:
             program.start()
         for program in programs:
             program.await_ready()
+
+    def dead_letter(self) -> str:
+        """Put a message into the queue that was given up, as the broker leaves it behind."""
+        message_id = str(uuid4())
+        message = {
+            "queue_name": "reconciliation",
+            "actor_name": "reconcile",
+            "args": [[]],
+            "kwargs": {},
+            "options": {},
+            "message_id": message_id,
+            "message_timestamp": 0,
+        }
+        with psycopg.connect(self._database_url) as conn:
+            conn.execute(
+                "INSERT INTO dramatiq.queue (message_id, queue_name, state, message, error) "
+                "VALUES (%s, 'reconciliation', 'rejected', %s, 'ValueError: given up by a test')",
+                [message_id, Jsonb(message)],
+            )
+        return message_id
 
     def stop(self) -> None:
         """Stop all three."""

@@ -2,26 +2,11 @@
 
 import csv
 import io
-from uuid import uuid4
 
 import httpx
 from e2e.stack import Stack
-from e2e.test_flows import go, pay
+from e2e.steps import ask, captured, go, pay
 from playwright.sync_api import Page, expect
-
-
-def captured(stack: Stack, account: str, amount: int = 1250) -> str:
-    """A card payment of which everything was taken."""
-    body = {"amount": amount, "currency": "USD", "account_id": account}
-    held = ask(stack, "/api/v1/payments/authorize", body)
-    ask(stack, f"/api/v1/payments/{held['id']}/capture", {})
-    return str(held["id"])
-
-
-def ask(stack: Stack, path: str, body: dict[str, object]) -> dict[str, object]:
-    answer = httpx.post(stack.api_url + path, json=body, headers={"Idempotency-Key": str(uuid4())})
-    answer.raise_for_status()
-    return dict(answer.json())
 
 
 def card(stack: Stack, payment_id: str) -> dict[str, object]:
@@ -106,3 +91,38 @@ def test_the_export_is_what_the_list_shows(page: Page, stack: Stack) -> None:
     rows = list(csv.DictReader(io.StringIO(loading.value.path().read_text())))
     assert [row["id"] for row in rows] == made
     assert {row["description"] for row in rows} == {"'=1+1"}
+
+
+def test_a_discrepancy_is_resolved_with_its_reason(page: Page, stack: Stack) -> None:
+    payment_id = pay(stack, "ACC-DIFF", "12.13")
+    go(page, "/differences")
+    row = page.locator(f'a[href="payment?id={payment_id}"]')
+    expect(row).to_be_visible()
+    page.reload()  # the choice is made among what was there when the page opened
+    page.get_by_role("combobox", name="Differences to decide").click()
+    page.get_by_role("option", name=f"…{payment_id[-12:]}").click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Resolve", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("Discrepancy detected in amount")).to_be_visible()
+    dialog.get_by_role("textbox", name="Reason").fill("found in the bank statement")
+    dialog.get_by_role("textbox", name="Reason").press("Tab")
+    dialog.get_by_role("button", name="Resolve 1").click()
+    expect(dialog).to_have_count(0)
+    expect(row).to_have_count(0)
+    done = httpx.get(f"{stack.api_url}/api/v1/ledger/differences/{payment_id}/adjustments").json()
+    assert [(one["action"], one["reason"]) for one in done] == [("resolve", "found in the bank statement")]
+
+
+def test_a_dead_letter_is_retried(page: Page, stack: Stack) -> None:
+    job_id = stack.dead_letter()
+    go(page, "/jobs?status=dead")
+    expect(page.get_by_text(f"…{job_id[-12:]}").first).to_be_visible()
+    page.get_by_role("button", name="Retry", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text(job_id)).to_be_visible()
+    dialog.get_by_role("button", name="Retry it").click()
+    expect(dialog).to_have_count(0)
+    jobs = httpx.get(f"{stack.api_url}/api/v1/jobs", params={"limit": "1000"}).json()["data"]
+    retried = [job for job in jobs if job["id"] == job_id]
+    assert not retried or any(step["what"] == "retried by an operator" for step in retried[0]["history"])

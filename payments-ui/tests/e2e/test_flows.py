@@ -2,30 +2,11 @@
 
 import re
 import socket
-from pathlib import Path
-from uuid import uuid4
 
 import httpx
 from e2e.stack import Stack
-from playwright.sync_api import Browser, Page, expect
-
-
-def go(page: Page, path: str) -> None:
-    """Open an address and wait until the pages are connected and have run."""
-    page.goto(path)
-    page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]")
-    page.wait_for_selector("header.pay-header")
-    page.wait_for_selector("[data-test-script-state=notRunning]")
-
-
-def pay(stack: Stack, account: str, amount: str = "250.00", **more: str) -> str:
-    answer = httpx.post(
-        f"{stack.api_url}/payments",
-        json={"accountId": account, "amount": amount, **more},
-        headers={"Idempotency-Key": str(uuid4())},
-    )
-    answer.raise_for_status()
-    return str(answer.json()["id"])
+from e2e.steps import go, pay
+from playwright.sync_api import Page, expect
 
 
 def payments_of(stack: Stack, account: str) -> list[dict[str, str]]:
@@ -176,30 +157,3 @@ def handshake(stack: Stack, host: str, origin: str) -> int:
 def test_what_is_not_used_is_closed(stack: Stack) -> None:
     assert httpx.get(f"{stack.ui_url}/_stcore/metrics").status_code == 404
     assert httpx.put(f"{stack.ui_url}/_stcore/upload_file/a/b", content=b"x").status_code == 404
-
-
-def test_pictures_of_every_page(browser: Browser, stack: Stack, pictures: Path | None) -> None:
-    """Every page in light and dark; the files are kept only when UPDATE_SCREENSHOTS=1."""
-    accounts = ("ACC-1001", "ACC-1002", "MOMO-77", "ACC-2040")
-    amounts = (("250.00", "USD"), ("1249.13", "USD"), ("980000", "JPY"), ("-12.00", "GHS"))
-    ids = [
-        pay(stack, a, n, currency=c, description="Harbour Light, invoice")
-        for a, (n, c) in zip(accounts, amounts, strict=True)
-    ]
-    paths = {
-        "payments": "/payments?q=Harbour",
-        "payment": f"/payment?id={ids[1]}",
-        "create": "/create",
-        "account": "/account?id=ACC-1001",
-    }
-    for scheme in ("light", "dark"):
-        with browser.new_context(
-            base_url=stack.ui_url, color_scheme=scheme, viewport={"width": 1200, "height": 760}
-        ) as context:
-            tab = context.new_page()
-            for name, path in paths.items():
-                go(tab, path)
-                if name == "payment":
-                    expect(tab.get_by_text("Debits equal credits")).to_be_visible()
-                picture = tab.screenshot(path=pictures / f"{name}-{scheme}.png" if pictures else None)
-                assert len(picture) < 200_000

@@ -12,10 +12,19 @@ from payments_schema.cards import lifecycle as cards
 from payments_schema.cards import store as card_store
 from payments_schema.errors import PaymentNotFound
 from payments_schema.ledger import store as ledger
-from payments_schema.operations import store, story
+from payments_schema.operations import figures, store, story
 from payments_schema.wallets import store as wallet_store
 from payments_schema.wire.cards import CardAction
-from payments_schema.wire.operations import Kind, PaymentLine, PaymentLines, Step, StepKind, Story
+from payments_schema.wire.operations import (
+    Kind,
+    Overview,
+    PaymentLine,
+    PaymentLines,
+    Queues,
+    Step,
+    StepKind,
+    Story,
+)
 from payments_schema.wire.wallets import WalletDirection, WalletStatus
 from psycopg import AsyncConnection
 
@@ -64,6 +73,18 @@ async def show_story(conn: UnitOfWork, payment_id: str) -> Story:
         steps=sorted(steps, key=lambda step: step.at),
         transactions=transactions,
     )
+
+
+@router.get("/overview", openapi_extra=roles(STAFF))
+async def show_overview(conn: UnitOfWork) -> Overview:
+    """Show the last hour of direct payments: volume, outcomes, and how long they took."""
+    return await figures.overview(conn, datetime.now(UTC))
+
+
+@router.get("/queues", openapi_extra=roles(STAFF))
+async def show_queues(conn: UnitOfWork) -> Queues:
+    """Show the queues with their age, the workers' heartbeats and the schedule."""
+    return await figures.queues(conn)
 
 
 async def _of_kind(conn: AsyncConnection, line: PaymentLine) -> tuple[list[Step], dict[str, int]]:

@@ -148,8 +148,26 @@ def test_an_unknown_story_is_not_found(api, unknown: str) -> None:
     assert api.get(f"{LIST}/{unknown}").status_code == 404
 
 
+def test_the_last_hour_counts_what_was_made(api) -> None:
+    direct(api, f"OPS-{uuid4()}", "1500", currency="JPY")
+    told = api.get("/api/v1/operations/overview").json()
+    assert sum(minute["count"] for minute in told["minutes"]) == sum(c["count"] for c in told["currencies"])
+    yen = next(line for line in told["currencies"] if line["currency"] == "JPY")
+    assert yen["count"] >= 1
+    assert "." not in yen["volume"]
+
+
+def test_the_queues_show_what_waits(api) -> None:
+    direct(api, f"OPS-{uuid4()}")
+    told = api.get("/api/v1/operations/queues").json()
+    waiting = {line["name"]: line["ready"] for line in told["queues"]}
+    assert waiting["reconciliation"] >= 1
+    assert told["workers"] == []
+
+
 def test_programs_do_not_see_what_operators_see(guarded_api, token) -> None:
-    for path in (LIST, f"{LIST}.csv", f"{LIST}/{uuid7()}"):
+    hidden = (LIST, f"{LIST}.csv", f"{LIST}/{uuid7()}", "/api/v1/operations/overview")
+    for path in (*hidden, "/api/v1/operations/queues"):
         refused = guarded_api.get(path, Authorization=f"Bearer {token('service')}")
         assert refused.status_code == 403
         assert guarded_api.get(path).status_code == 401

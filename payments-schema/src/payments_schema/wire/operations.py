@@ -83,3 +83,69 @@ class Story(WireModel):
     remaining_minor: dict[str, int]
     steps: list[Step]
     transactions: list[LedgerTransaction]
+
+
+class CurrencyFigures(WireModel):
+    """Direct payments of one currency: how many, how much in major units, and how they ended."""
+
+    currency: str
+    count: int
+    volume: str
+    completed: int
+    failed: int
+    pending: int
+    discrepancies: int
+
+
+class MinuteFigure(WireModel):
+    """How many payments were made in one minute."""
+
+    at: Timestamp
+    count: int
+
+
+class Overview(WireModel):
+    """The last hour. `truncated` says that only its latest payments were counted."""
+
+    since: Timestamp
+    truncated: bool
+    currencies: list[CurrencyFigures]
+    minutes: list[MinuteFigure]
+    latency_p50_ms: int | None
+    latency_p95_ms: int | None
+
+
+class QueueFigures(WireModel):
+    """One queue: what waits, what runs, what was given up, and how old the oldest waiting message is."""
+
+    name: str
+    ready: int
+    scheduled: int
+    running: int
+    dead: int
+    oldest_s: int
+
+
+class WorkerFigures(WireModel):
+    """A worker and when it was last heard of."""
+
+    name: str
+    seen_at: Timestamp
+    alive: bool
+
+
+class ScheduleFigures(WireModel):
+    """Work that comes around by itself, and who did it last."""
+
+    name: str
+    last_slot: Timestamp
+    claimed_by: str | None
+    claimed_at: Timestamp
+
+
+class Queues(WireModel):
+    """Everything about the queue but its messages."""
+
+    queues: list[QueueFigures]
+    workers: list[WorkerFigures]
+    schedules: list[ScheduleFigures]

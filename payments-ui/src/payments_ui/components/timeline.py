@@ -19,9 +19,7 @@ _STEP = Markup(
 
 def drawn(steps: Sequence[Step], zone: tzinfo, now: datetime) -> Markup:
     """Markup of the axis; the first step is its zero."""
-    if not steps:
-        return Markup("")
-    begins = steps[0].at
+    begins = steps[0].at if steps else now
     items = Markup("").join(
         _STEP.format(
             after=f"+{times.elapsed(begins, step.at)}",

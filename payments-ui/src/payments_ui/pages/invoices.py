@@ -1,0 +1,114 @@
+"""Invoices: the list, one of them with its payments and entries, and what customers have paid too much.
+
+It must not decide what an invoice is worth: the API says what is open.
+"""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+from markupsafe import Markup
+from payments_schema.money import Money
+from payments_schema.wire.invoices import InvoiceDetail, InvoicePage, InvoiceStatus
+
+from payments_ui import calls, state
+from payments_ui.api_client import ApiClient, ApiError
+from payments_ui.components import facts, grid, header, money, problems, status, times
+
+ANY = ""
+
+
+def show(api: ApiClient) -> None:
+    """Show the page."""
+    invoice_id = st.query_params.get("id", "").strip()
+    header.title("Invoices", "What was billed, what was paid, what is open.")
+    try:
+        if invoice_id:
+            _one(api, calls.invoice(api, invoice_id))
+        else:
+            _list(api)
+    except ApiError as error:
+        problems.show(error)
+
+
+def _list(api: ApiClient) -> None:
+    asked, cursor = st.query_params.get("status", ""), st.query_params.get("cursor", "")
+    statuses = [ANY, *InvoiceStatus]
+    chosen = st.selectbox(
+        "Status",
+        statuses,
+        index=statuses.index(asked) if asked in statuses else 0,
+        format_func=lambda value: status.look_of(value).word if value else "any",
+        width=260,
+    )
+    if chosen != asked:
+        st.query_params.from_dict({"status": chosen} if chosen else {})
+        cursor = ""
+    page = calls.invoices(api, chosen, cursor)
+    if not page.data:
+        problems.nothing_here("No invoice", "Nothing was billed that is like that.")
+        return
+    st.html(str(_table(page)))
+    st.html(str(grid.pager(cursor, page.next_cursor, state.INVOICES_PATH, status=chosen)))
+
+
+def _table(page: InvoicePage) -> Markup:
+    heads = ("Invoice", "Customer", "Status", "Total", "Paid", "Open", "Due")
+    now, zone = datetime.now(UTC), times.reader_zone()
+    rows = (
+        (
+            grid.link(state.page_link(state.INVOICES_PATH, id=str(line.id)), f"…{str(line.id)[-12:]}"),
+            line.customer or "",
+            status.badge(line.status.value),
+            _cell(line.total_cents, line.currency),
+            _cell(line.paid_cents, line.currency),
+            _cell(line.open_cents, line.currency),
+            times.moment(line.due_at, zone, now) if line.due_at else "on receipt",
+        )
+        for line in page.data
+    )
+    return grid.table("Invoices, newest first", heads, rows, "Total,Paid,Open")
+
+
+def _cell(minor: int, currency: str) -> Markup:
+    return money.cell(Money(minor, currency).major(), currency)
+
+
+def _one(api: ApiClient, invoice: InvoiceDetail) -> None:
+    now, zone = datetime.now(UTC), times.reader_zone()
+    head = Markup('<div class="pay-head"><span class="pay-big">{}</span>{}</div>')
+    total = money.spoken(Money(invoice.total_cents, invoice.currency).major(), invoice.currency)
+    st.html(str(head.format(total, status.badge(invoice.status.value))))
+    named = [
+        ("Invoice", facts.code(str(invoice.id))),
+        ("Customer", invoice.customer or ""),
+        ("Paid", _cell(invoice.paid_cents, invoice.currency)),
+        ("Open", _cell(invoice.open_cents, invoice.currency)),
+        ("Paid too much", _cell(invoice.credit_cents, invoice.currency) if invoice.credit_cents else ""),
+        ("Overdue", "" if invoice.ageing.value == "settled" else invoice.ageing.value),
+        ("Made", times.moment(invoice.created_at, zone, now)),
+    ]
+    st.html(str(facts.facts(named)))
+    if invoice.customer:
+        held = calls.customer_credit(api, invoice.customer)
+        lines = [(one.currency, _cell(one.credit_cents, one.currency)) for one in held if one.credit_cents]
+        if lines:
+            st.markdown("##### Credit of this customer", anchors=False)
+            st.html(str(grid.table("Credit", ("Currency", "Credit"), lines, "Credit")))
+    st.markdown("##### Payments", anchors=False)
+    rows = (
+        (
+            facts.code(str(event.event_id)),
+            status.badge(event.status.value),
+            _cell(event.amount_cents, invoice.currency),
+            times.moment(event.received_at, zone, now),
+            event.error or "",
+        )
+        for event in invoice.events
+    )
+    st.html(str(grid.table("Payments", ("Event", "Status", "Amount", "Received", "Error"), rows, "Amount")))
+    st.markdown("##### Entries", anchors=False)
+    entries = (
+        (entry.account_id, entry.direction, money.cell(entry.amount, entry.currency))
+        for entry in invoice.entries
+    )
+    st.html(str(grid.table("Entries", ("Account", "Side", "Amount"), entries, "Amount")))
