@@ -1,4 +1,4 @@
-"""SQL that adds up the last hour and the queues. Must not write, and must cost the same however much there is."""
+"""SQL that adds up the last hour and the queues. Must not write; costs the same however much there is."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def overview(conn: Connection, now: datetime) -> Overview:
     """The last hour of direct payments, by currency and by minute, with how long they took."""
     since = now - SPAN
     bound = ids.moment_bound(int(since.timestamp() * 1000))
-    asked = {"bound": bound, "most": MOST_COUNTED}
+    asked: dict[str, object] = {"bound": bound, "most": MOST_COUNTED}
     found = await conn.execute(
         """
         WITH recent AS (
