@@ -44,7 +44,11 @@ def stack(
     """API, worker and pages on a database of their own; the browser comes first, so that a skip is cheap."""
     server_url: str = request.getfixturevalue("server_url")
     name = testing.create_database(server_url, from_template=request.getfixturevalue("template_database"))
-    running = Stack(testing.url_of(server_url, name, "payments_app"), tmp_path_factory.mktemp("logs"))
+    running = Stack(
+        testing.url_of(server_url, name, "payments_app"),
+        testing.url_of(server_url, name),
+        tmp_path_factory.mktemp("logs"),
+    )
     try:
         running.start()
         yield running

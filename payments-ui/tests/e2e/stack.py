@@ -80,8 +80,9 @@ class Program:
 class Stack:
     """API, worker and pages on one database."""
 
-    def __init__(self, database_url: str, logs: Path) -> None:
+    def __init__(self, database_url: str, owner_url: str, logs: Path) -> None:
         self._database_url = database_url
+        self._owner_url = owner_url
         api_port, ui_port, worker_port = free_port(), free_port(), free_port()
         self.api_url = f"http://127.0.0.1:{api_port}"
         self.ui_url = f"http://127.0.0.1:{ui_port}"
@@ -115,6 +116,15 @@ class Stack:
             program.start()
         for program in programs:
             program.await_ready()
+
+    def made_earlier(self, payment_id: str, minutes: int) -> None:
+        """Let a payment have been made so many minutes ago, as if the test had run that long."""
+        with psycopg.connect(self._owner_url) as conn:
+            moved = conn.execute(
+                "UPDATE core.payment SET created_at = created_at - make_interval(mins => %s) WHERE id = %s",
+                [minutes, payment_id],
+            )
+            assert moved.rowcount == 1
 
     def dead_letter(self) -> str:
         """Put a message into the queue that was given up, as the broker leaves it behind."""

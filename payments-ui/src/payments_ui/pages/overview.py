@@ -16,7 +16,7 @@ from payments_schema.wire.operations import CurrencyFigures, Overview, Queues
 
 from payments_ui import calls, state
 from payments_ui.api_client import ApiClient
-from payments_ui.components import grid, header, live, money, problems, queues, status, times
+from payments_ui.components import grid, header, live, money, problems, queues, spark, status, times
 
 SLOWER = 3
 """The overview asks for several answers at once, so it asks more seldom than a list."""
@@ -60,15 +60,14 @@ def _show(picture: Picture) -> None:
     counted = sum(line.count for line in hour.currencies)
     completed, failed = _sum(hour, lambda line: line.completed), _sum(hour, lambda line: line.failed)
     ended = completed + failed
-    minutes = [minute.count for minute in hour.minutes]
     first, second, third, fourth = st.columns(4)
     more = " and more" if hour.truncated else ""
-    first.metric(
-        "Payments", f"{counted:,}{more}", chart_data=minutes if len(minutes) > 1 else None, border=True
-    )
+    first.metric("Payments", f"{counted:,}{more}", border=True)
     second.metric("Succeeded", _share(completed, ended), border=True)
     third.metric("Discrepancies", _share(_sum(hour, lambda line: line.discrepancies), ended), border=True)
     fourth.metric("Until posted, 95 of 100", _span(hour.latency_p95_ms), border=True)
+    if hour.minutes:
+        st.html(str(spark.bars(hour.minutes, datetime.now(UTC))))
     st.markdown("##### By currency", anchors=False)
     if hour.currencies:
         st.html(str(_by_currency(hour)))
