@@ -18,6 +18,7 @@ from payments_api.accounts import routes as accounts
 from payments_api.batching import MicroBatcher
 from payments_api.cards import operations as card_operations
 from payments_api.cards import routes as cards
+from payments_api.cards.kind import CardKind
 from payments_api.events import routes as events
 from payments_api.health import routes as health
 from payments_api.health.metrics import make_gauges
@@ -29,6 +30,7 @@ from payments_api.http.limits import RateLimiter
 from payments_api.http.observation import Observation
 from payments_api.invoices import routes as invoices
 from payments_api.jobs import routes as jobs
+from payments_api.kinds import routes as kinds
 from payments_api.ledger import routes as ledger
 from payments_api.operations import routes as operators
 from payments_api.payments import operations
@@ -39,6 +41,7 @@ from payments_api.wallets import bookkeeping as wallet_books
 from payments_api.wallets import callbacks as wallet_callbacks
 from payments_api.wallets import operations as wallet_operations
 from payments_api.wallets import routes as wallets
+from payments_api.wallets.kind import WalletKind
 from payments_api.webhooks import incoming, subscriptions
 
 _DESCRIPTION = """
@@ -81,9 +84,12 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     app.state.wallet_terms = wallet_operations.Terms.of(settings)
     app.state.airteltigo_shared_key = settings.airteltigo_shared_key.get_secret_value()
+    # A further kind of payment adds itself here.
+    app.state.kinds = (CardKind(), WalletKind())
     capabilities = (
         payments,
         cards,
+        kinds,
         wallet_books,
         wallets,
         wallet_callbacks,

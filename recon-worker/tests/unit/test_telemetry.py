@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from recon_worker.reconciliation.actors import MalformedMessage, describe, job_ids_of
+from recon_worker.queue.messages import MalformedMessage
+from recon_worker.reconciliation.actors import describe, job_ids_of
 from recon_worker.telemetry import configure_logs, trace_of
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -12,26 +12,20 @@ from payments_schema.errors import NotFound, PaymentNotFound
 from payments_schema.wire.cards import (
     AuthorizeCard,
     CaptureCard,
-    CardLedger,
     CardPaymentView,
     LedgerAccountBalance,
     NothingAsked,
     Preview,
     RefundCard,
 )
-from payments_schema.wire.listing import PaymentList
-from payments_schema.wire.wallets import WalletView
 
 from payments_api.cards import operations
-from payments_api.cards.listing import ListFilter, list_payments
 from payments_api.cards.operations import Answer, Asked, Body
 from payments_api.cards.render import payment_bytes, preview_bytes
-from payments_api.http.auth import PAYERS, READERS, STAFF, Principal
+from payments_api.http.auth import PAYERS, STAFF, Principal
 from payments_api.http.door import Door, principal, roles
 from payments_api.http.idempotency import REPLAYED, IdempotencyHeader, parse_key
 from payments_api.http.unit_of_work import UnitOfWork
-from payments_api.wallets import operations as wallets
-from payments_api.wallets.render import view as wallet_view
 
 router = APIRouter(prefix="/api/v1", route_class=Door, tags=["cards"])
 Caller = Annotated[Principal, Depends(principal)]
@@ -111,46 +105,6 @@ async def settle(wish: Wished, payment_id: str, body: NothingAsked | None = None
 async def refund(wish: Wished, payment_id: str, body: RefundCard | None = None) -> Response:
     """Return captured funds, in part or all that is left, from exactly where they went."""
     return await wish.answer(wish.asked(operations.REFUND, body or RefundCard(), payment_id))
-
-
-@router.get("/payments", response_model=PaymentList, openapi_extra=roles(READERS))
-@router.get("/payments/", response_model=PaymentList, openapi_extra=roles(READERS), include_in_schema=False)
-async def show_list(conn: UnitOfWork, caller: Caller, wanted: Annotated[ListFilter, Query()]) -> Response:
-    """List payments of all kinds, newest first."""
-    return Response(await list_payments(conn, wanted, _owner(caller)), media_type=_JSON)
-
-
-@router.get(
-    "/payments/{payment_id}", response_model=CardPaymentView | WalletView, openapi_extra=roles(READERS)
-)
-async def show(request: Request, conn: UnitOfWork, caller: Caller, payment_id: str) -> Response:
-    """Show a payment; a hold whose time is over is released by looking at it."""
-    try:
-        members = payment_bytes(await _look(request, conn, caller, payment_id))
-    except PaymentNotFound:
-        # Cards and wallets share this address; a wallet payment is found by the same kind of id.
-        wallet = await wallets.read(conn, payment_id, _owner(caller))
-        members = wallet_view(wallet).model_dump_json().encode()
-    return Response(members, media_type=_JSON)
-
-
-@router.get("/payments/{payment_id}/ledger", openapi_extra=roles(READERS))
-async def show_ledger(request: Request, caller: Caller, payment_id: str) -> CardLedger:
-    """Show what a payment posted, as transactions and as accounts, and what follows from that alone."""
-    async with unit_of_work(request.app.state.pool) as conn:
-        await _look(request, conn, caller, payment_id)
-    async with unit_of_work(request.app.state.pool) as conn:
-        return await books.of_payment(conn, payment_id)
-
-
-async def _look(
-    request: Request, conn: operations.Connection, caller: Principal, payment_id: str
-) -> dict[str, Any]:
-    if not ids.is_id("pay", payment_id):
-        raise PaymentNotFound
-    asked = Asked(caller.client, operations.TOUCH, NothingAsked(), payment_id, None, _owner(caller))
-    state = request.app.state
-    return await operations.look(conn, state.cards, asked, state.card_terms)
 
 
 @router.get("/accounts/{account_id:path}/balance", openapi_extra=roles(STAFF))

@@ -86,10 +86,22 @@ def test_status_shows_the_trail_and_routing_none_yet(api: Any) -> None:
     assert id in [payment["id"] for payment in listed]
 
 
+def test_the_ledger_of_a_wallet_payment_has_the_shape_of_every_kind(api: Any) -> None:
+    id = start(api)["id"]
+    shown = api.get(f"/api/v1/payments/{id}/ledger")
+    assert shown.status_code == 200, shown.text
+    body = shown.json()
+    assert (body["object"], body["transactions"], body["accounts"]) == ("payment_ledger", [], [])
+    assert body["witness"] == {
+        "status": "INITIATED", "paid_amount": 0, "collected_amount": 0, "refunded_amount": 0, "fee_amount": 0,
+        "clearing_amount": 0, "owner_amount": 0, "agrees": True, "problems": [],
+    }  # fmt: skip
+
+
 def test_ids_that_are_none_are_404(api: Any) -> None:
     for id in ("nonsense", "pay_01m7y8zmxbeg0by1a8fqk7w53b", "pay_" + "0" * 300):
-        for part in ("status", "routing"):
-            assert api.get(f"/api/v1/payments/{id}/{part}").status_code == 404
+        for part in ("", "/status", "/routing", "/ledger"):
+            assert api.get(f"/api/v1/payments/{id}{part}").status_code == 404
 
 
 def test_cancel_once_by_its_owner_only(api: Any, key: str) -> None:

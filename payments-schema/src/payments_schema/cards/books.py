@@ -6,79 +6,30 @@ Must not read the payment's own row: what is shown here is what the books say.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
-from typing import LiteralString, NamedTuple
+from typing import LiteralString
 
 from psycopg import AsyncConnection
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow
 
 from payments_schema import ids
 from payments_schema.cards import store, witness
 from payments_schema.cards.lifecycle import CardPayment, RefundPart
-from payments_schema.cards.movements import chart_code
 from payments_schema.errors import NotFound
+from payments_schema.ledger import journal
+from payments_schema.ledger.journal import BookedEntry, entries
+from payments_schema.ledger.posting import chart_code
 from payments_schema.wire.cards import (
     AccountSide,
-    CardEntry,
     CardLedger,
     CardTransaction,
     CardWitness,
     LedgerAccountBalance,
     RefundedPart,
-    TAccount,
 )
 from payments_schema.wire.ledger import Direction
 
 Connection = AsyncConnection[TupleRow]
-
-
-class BookedEntry(NamedTuple):
-    """An entry with its transaction and its account, as the ledger has them."""
-
-    transaction: int
-    kind: str
-    key: str
-    effective_at: datetime
-    recorded_at: datetime
-    leg: int
-    account_id: int
-    owner_kind: str
-    code: str
-    normal_side: str
-    direction: str
-    amount_minor: int
-    currency: str
-    balance_after: Decimal
-
-    @property
-    def account(self) -> str:
-        """The account's code in the chart."""
-        return chart_code(self.owner_kind, self.code)
-
-    @property
-    def owner(self) -> str | None:
-        """Whose account it is, None for the platform's own."""
-        return None if self.owner_kind == "platform" else self.code
-
-
-_ENTRIES: LiteralString = """
-SELECT t.id AS transaction, t.kind, t.key, t.effective_at, t.recorded_at, e.leg, a.id AS account_id,
-    a.owner_kind, a.code, a.normal_side, e.direction, e.amount_minor, a.currency,
-    e.balance_after
-FROM ledger.transaction AS t
-JOIN ledger.entry AS e ON e.transaction_id = t.id
-JOIN ledger.account AS a ON a.id = e.account_id
-WHERE t.reference = %s
-ORDER BY t.id, e.leg
-"""
-
-
-async def entries(conn: Connection, payment_id: str) -> list[BookedEntry]:
-    """Return everything a payment posted, in order."""
-    async with conn.cursor(row_factory=class_row(BookedEntry)) as cursor:
-        await cursor.execute(_ENTRIES, [payment_id])
-        return await cursor.fetchall()
 
 
 async def of_payment(conn: Connection, payment_id: str) -> CardLedger:
@@ -86,15 +37,14 @@ async def of_payment(conn: Connection, payment_id: str) -> CardLedger:
 
     conn: in a transaction that has done nothing yet. Raises PaymentNotFound.
     """
-    # One snapshot, so that a step taken meanwhile is in the entries and in the row, or in neither.
-    await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    await journal.one_snapshot(conn)
     payment = await store.get(conn, payment_id)
     booked = await entries(conn, payment_id)
     returned = await store.refund_parts(conn, payment_id)
     return CardLedger(
         payment_id=payment_id,
-        transactions=_journal(booked, returned),
-        accounts=_t_accounts(booked),
+        transactions=[_transaction(group, returned) for group in journal.by_transaction(booked)],
+        accounts=journal.t_accounts(booked),
         witness=_seen(testimony(booked), payment),
     )
 
@@ -147,71 +97,17 @@ def _seen(seen: witness.Testimony, payment: CardPayment) -> CardWitness:
     )
 
 
-def _journal(booked: Sequence[BookedEntry], returned: dict[int, list[RefundPart]]) -> list[CardTransaction]:
-    by_transaction: dict[int, list[BookedEntry]] = {}
-    for entry in booked:
-        by_transaction.setdefault(entry.transaction, []).append(entry)
-    return [_transaction(number, group, returned) for number, group in by_transaction.items()]
-
-
-def _transaction(
-    number: int, booked: Sequence[BookedEntry], returned: dict[int, list[RefundPart]]
-) -> CardTransaction:
-    first = booked[0]
-    step, _, count = first.key.partition("-")
-    parts = returned.get(int(count), []) if step == "refund" else None
-    return CardTransaction(
-        id=ids.sequence_id("txn", number),
-        kind=first.kind,
-        step=first.key,
-        effective_at=first.effective_at,
-        recorded_at=first.recorded_at,
-        entries=[_entry(entry) for entry in booked],
-        returns=None
-        if parts is None
-        else [
+def _transaction(booked: Sequence[BookedEntry], returned: dict[int, list[RefundPart]]) -> CardTransaction:
+    step, _, count = booked[0].key.partition("-")
+    parts = (
+        [
             RefundedPart(capture=p.capture, merchant_amount=p.merchant_minor, fee_amount=p.fee_minor)
-            for p in parts
-        ],
+            for p in returned.get(int(count), [])
+        ]
+        if step == "refund"
+        else None
     )
-
-
-def _entry(entry: BookedEntry) -> CardEntry:
-    return CardEntry(
-        id=f"{ids.sequence_id('ent', entry.transaction)}{entry.leg:04d}",
-        account=entry.account,
-        owner=entry.owner,
-        account_id=ids.sequence_id("acc", entry.account_id),
-        direction=Direction(entry.direction),
-        amount=entry.amount_minor,
-        currency=entry.currency,
-        balance_after=int(entry.balance_after),
-    )
-
-
-def _t_accounts(booked: Sequence[BookedEntry]) -> list[TAccount]:
-    by_account: dict[int, list[BookedEntry]] = {}
-    for entry in booked:
-        by_account.setdefault(entry.account_id, []).append(entry)
-    return [_t_account(group) for group in by_account.values()]
-
-
-def _t_account(booked: Sequence[BookedEntry]) -> TAccount:
-    debits = [entry.amount_minor for entry in booked if entry.direction == Direction.DEBIT]
-    credits = [entry.amount_minor for entry in booked if entry.direction == Direction.CREDIT]
-    net = sum(debits) - sum(credits)
-    side = Direction(booked[0].normal_side)
-    return TAccount(
-        account=booked[0].account,
-        owner=booked[0].owner,
-        currency=booked[0].currency,
-        normal_side=side,
-        debits=debits,
-        credits=credits,
-        debit_total=sum(debits),
-        credit_total=sum(credits),
-        balance=net if side is Direction.DEBIT else -net,
-    )
+    return CardTransaction(**dict(journal.transaction(booked)), returns=parts)
 
 
 _BALANCES: LiteralString = """
@@ -219,7 +115,8 @@ SELECT a.owner_kind, a.code, a.currency, a.normal_side, b.posted_dr, b.posted_cr
 FROM ledger.account AS a
 JOIN ledger.balance AS b ON b.account_id = a.id
 WHERE a.id = %(number)s
-    OR a.code = %(code)s AND a.owner_kind IN ('customer', 'customer_funds', 'customer_holds', 'platform')
+    OR a.code = %(code)s AND a.owner_kind IN (
+        'customer', 'customer_funds', 'customer_holds', 'wallet', 'platform')
 ORDER BY a.owner_kind, a.currency
 """
 

@@ -19,6 +19,7 @@ from payments_schema.cards.lifecycle import (
     Voided,
 )
 from payments_schema.ledger.posting import CREDIT, DEBIT, Account, Entry, Posting, platform
+from payments_schema.ledger.posting import chart_code as chart_code
 from payments_schema.money import Money
 from payments_schema.wire.ledger import Direction
 
@@ -89,11 +90,6 @@ def account_of(code: str, account_id: str | None) -> Account:
     if account_id is not None and code in (HOLDS, FUNDS):
         return Account(code, account_id)
     return platform(code)
-
-
-def chart_code(owner_kind: str, code: str) -> str:
-    """Return the code of the chart that a ledger account belongs to."""
-    return code if owner_kind == "platform" else owner_kind
 
 
 def _release(amount_minor: int) -> list[_Leg]:

@@ -26,6 +26,11 @@ def customer(code: str) -> Account:
     return Account("customer", code)
 
 
+def chart_code(owner_kind: str, code: str) -> str:
+    """Return the code of the chart that a ledger account belongs to."""
+    return code if owner_kind == "platform" else owner_kind
+
+
 def platform(code: str) -> Account:
     """One of our own accounts; the code stands in ledger.chart."""
     return Account("platform", code)

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, StrictInt
 from pydantic_core import PydanticCustomError
 
 from payments_schema.money import CURRENCIES
-from payments_schema.wire.ledger import Direction
+from payments_schema.wire.ledger import Direction, PaymentTransaction, TAccount
 from payments_schema.wire.model import Timestamp, WireModel
 from payments_schema.wire.payments import AccountCode, Description
 
@@ -150,19 +150,6 @@ class Preview(WireModel):
     entries: list[PreviewEntry]
 
 
-class CardEntry(WireModel):
-    """A posted entry; `owner` is the cardholder's account where the ledger account is his."""
-
-    id: str
-    account: str
-    owner: str | None
-    account_id: str
-    direction: Direction
-    amount: int
-    currency: str
-    balance_after: int
-
-
 class RefundedPart(WireModel):
     """What a refund took back from one capture."""
 
@@ -171,30 +158,10 @@ class RefundedPart(WireModel):
     fee_amount: int
 
 
-class CardTransaction(WireModel):
-    """A posted step of a payment; `returns` names the captures where the step is a refund."""
+class CardTransaction(PaymentTransaction):
+    """A posted step of a card payment; `returns` names the captures where the step is a refund."""
 
-    id: str
-    kind: str
-    step: str
-    effective_at: Timestamp
-    recorded_at: Timestamp
-    entries: list[CardEntry]
     returns: list[RefundedPart] | None = None
-
-
-class TAccount(WireModel):
-    """One account of a payment as two columns; `balance` on its normal side, of this payment alone."""
-
-    account: str
-    owner: str | None
-    currency: str
-    normal_side: Direction
-    debits: list[int]
-    credits: list[int]
-    debit_total: int
-    credit_total: int
-    balance: int
 
 
 class CardWitness(WireModel):

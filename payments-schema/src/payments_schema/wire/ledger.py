@@ -45,6 +45,44 @@ class LedgerTransaction(WireModel):
     entries: list[LedgerEntry]
 
 
+class PaymentEntry(WireModel):
+    """An entry of a payment in minor units; `owner` is whose account it is, null for the platform's."""
+
+    id: str
+    account: str
+    owner: str | None
+    account_id: str
+    direction: Direction
+    amount: int
+    currency: str
+    balance_after: int
+
+
+class PaymentTransaction(WireModel):
+    """A posted step of a payment."""
+
+    id: str
+    kind: str
+    step: str
+    effective_at: Timestamp
+    recorded_at: Timestamp
+    entries: list[PaymentEntry]
+
+
+class TAccount(WireModel):
+    """One account of a payment as two columns; `balance` on its normal side, of this payment alone."""
+
+    account: str
+    owner: str | None
+    currency: str
+    normal_side: Direction
+    debits: list[int]
+    credits: list[int]
+    debit_total: int
+    credit_total: int
+    balance: int
+
+
 class IntegrityCheck(WireModel):
     """One check; offenders are named, at most the first hundred of them."""
 

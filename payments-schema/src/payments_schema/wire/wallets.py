@@ -12,6 +12,7 @@ from payments_schema.errors import PaymentsError
 from payments_schema.money import Money
 from payments_schema.phones import normalise
 from payments_schema.wire.cards import Metadata
+from payments_schema.wire.ledger import PaymentTransaction, TAccount
 from payments_schema.wire.model import MajorAmount, Timestamp, WireModel, money_of
 from payments_schema.wire.payments import AccountCode, Description
 
@@ -225,3 +226,27 @@ class RoutingView(WireModel):
     payment_id: str
     provider: WalletProvider | None
     decisions: list[dict[str, Any]]
+
+
+class WalletWitness(WireModel):
+    """What follows from a payment's entries alone, minor units; `owner_amount` is what its owner gained."""
+
+    status: WalletStatus
+    paid_amount: int
+    collected_amount: int
+    refunded_amount: int
+    fee_amount: int
+    clearing_amount: int
+    owner_amount: int
+    agrees: bool
+    problems: list[str]
+
+
+class WalletLedger(WireModel):
+    """Everything that a wallet payment posted, in order, as accounts, and what follows from it."""
+
+    object: Literal["payment_ledger"] = "payment_ledger"
+    payment_id: str
+    transactions: list[PaymentTransaction]
+    accounts: list[TAccount]
+    witness: WalletWitness

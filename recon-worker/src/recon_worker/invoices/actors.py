@@ -12,7 +12,7 @@ from payments_schema.invoices.inbox import APPLY, QUEUE, REVIVE
 
 from recon_worker.batcher import Batcher
 from recon_worker.invoices.operations import Applier
-from recon_worker.reconciliation.actors import MalformedMessage
+from recon_worker.queue.messages import MalformedMessage
 
 SWEEP = "sweep_payment_events"
 """The actor's name, for the schedule."""

@@ -7,6 +7,10 @@ from typing import Any
 from dramatiq.message import Message
 
 
+class MalformedMessage(ValueError):
+    """Not what its actor takes: final, nobody can ever run it."""
+
+
 def message_of(fields: dict[str, Any], *, queue: str | None = None) -> Message[Any]:
     """The message in a row's JSON, on `queue` where one is given.
 

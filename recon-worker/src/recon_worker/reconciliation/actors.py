@@ -16,16 +16,13 @@ from dramatiq.middleware import CurrentMessage
 from payments_schema.errors import PaymentsError
 
 from recon_worker.batcher import Batcher
+from recon_worker.queue.messages import MalformedMessage
 
 from .operations import JobHeldElsewhere, Reconciler
 
 QUEUE = "reconciliation"
 MAINTENANCE_QUEUE = "maintenance"
 HELD_ELSEWHERE_MS = 500
-
-
-class MalformedMessage(ValueError):
-    """Not what this actor takes: final, nobody can ever run it."""
 
 
 class ReconciliationFailed(Exception):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from payments_schema.errors import PaymentsError
 from payments_schema.ledger import store as ledger
 from payments_schema.ledger.audit import integrity
-from payments_schema.wallets import lifecycle, store
+from payments_schema.wallets import books, lifecycle, store
 from payments_schema.wallets.lifecycle import Change, WalletPayment
 from payments_schema.wire.wallets import WALLET_TRANSITIONS, WalletProvider, WalletStatus
 from psycopg import AsyncConnection
@@ -140,6 +140,9 @@ class Machine:
                 known = self.w.world.books.find(provider, str(reference))
                 paid[id] += known is not None and known.state == "SUCCESSFUL"
             assert sum(a.state == "succeeded" for a in payment.attempts if a.purpose == "payment") <= 1
+            shown = await books.of_payment(self.w.conn, id)
+            await self.w.conn.commit()
+            assert shown.witness.agrees, (payment.status, shown.witness.problems)
         assert all(times <= 1 for times in paid.values()), paid
 
     async def _end_what_is_ongoing(self) -> None:

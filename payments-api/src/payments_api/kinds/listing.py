@@ -8,24 +8,17 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from payments_schema import ids
-from payments_schema.cards import store as cards
 from payments_schema.errors import InvalidCursor
-from payments_schema.wallets import store as wallets
 from payments_schema.wire.cards import CardStatus, PaymentKind
 from payments_schema.wire.wallets import WalletStatus
 from pydantic import BaseModel, ConfigDict, Field
 
 from payments_api.batching import Connection
-from payments_api.cards.render import payment_members
 from payments_api.http.text import AbsentWhenEmpty, SearchText
-from payments_api.wallets import render
-
-Members = dict[str, Any]
-Source = Callable[[Connection, int, str | None, str | None, str | None], Awaitable[list[Members]]]
+from payments_api.kinds.registry import Kinds
 
 
 class ListFilter(BaseModel):
@@ -39,30 +32,17 @@ class ListFilter(BaseModel):
     kind: Annotated[PaymentKind | None, AbsentWhenEmpty] = None
 
 
-async def _cards(
-    conn: Connection, limit: int, before: str | None, status: str | None, client: str | None
-) -> list[Members]:
-    found = await cards.list_before(conn, limit=limit, before=before, status=status, client=client)
-    return [payment_members(payment) for payment in found]
-
-
-async def _wallets(
-    conn: Connection, limit: int, before: str | None, status: str | None, client: str | None
-) -> list[Members]:
-    found = await wallets.list_before(conn, limit=limit, before=before, status=status, client=client)
-    return [render.view(payment).model_dump(mode="json") for payment in found]
-
-
-# A further kind adds its source here; its members must have an `id` of the same time-ordered form.
-SOURCES: Mapping[PaymentKind, Source] = {PaymentKind.CARD: _cards, PaymentKind.WALLET: _wallets}
-
-
-async def list_payments(conn: Connection, wanted: ListFilter, client: str | None) -> bytes:
+async def list_payments(conn: Connection, kinds: Kinds, wanted: ListFilter, client: str | None) -> bytes:
     """Return one page, of `client`'s payments alone where one is given. Raises InvalidCursor."""
     if wanted.cursor is not None and not ids.is_id("pay", wanted.cursor):
         raise InvalidCursor("cursor is not one of ours")
-    sources = [source for kind, source in SOURCES.items() if wanted.kind in (None, kind)]
-    pages = [await source(conn, wanted.limit + 1, wanted.cursor, wanted.status, client) for source in sources]
+    pages = [
+        await kind.page(
+            conn, limit=wanted.limit + 1, before=wanted.cursor, status=wanted.status, client=client
+        )
+        for kind in kinds
+        if wanted.kind in (None, kind.name)
+    ]
     merged = list(heapq.merge(*pages, key=lambda members: str(members["id"]), reverse=True))
     data = merged[: wanted.limit]
     has_more = len(merged) > wanted.limit
