@@ -38,7 +38,6 @@ COMMANDS: dict[str, Entry] = {
     "validate": Entry("devtools.cli.validate:command", "Prove the workspace by its seven steps."),
     "bench": Entry("devtools.cli.bench:command", "Measure, with ratios in the same run."),
     "chaos": Entry("devtools.cli.chaos:command", "Strike seeded faults, and certify what survived."),
-    "wallets": Entry("devtools.cli.wallets:command", "Replay routing and risk decisions: what if."),
     "test": Entry("devtools.cli.test:command", "Every test of every repository."),
     "check": Entry("devtools.cli.test:check", "The fast half of test: linters and types."),
     "install": Entry("devtools.cli.install:command", "Install what the lock names."),

@@ -12,6 +12,7 @@ from typing import Any
 from payments_schema.database import migrate, snapshot
 from payments_schema.database.migrate import MigrationBlocked, MigrationFailed
 from payments_schema.ledger import command as ledger
+from payments_schema.wallets import command as wallets
 
 OK, FAILED, WRONG_USE, BLOCKED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -102,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     snapshotting.add_argument("--stdout", action="store_true", help="print it and leave the file alone")
     ledger.add_commands(commands, _add_common)
+    wallets.add_commands(commands, _add_common)
     return parser
 
 

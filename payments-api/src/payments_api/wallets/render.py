@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from payments_schema.money import major
 from payments_schema.phones import masked
 from payments_schema.wallets.lifecycle import Attempt, Transition, WalletPayment
+from payments_schema.wallets.routing import FORMULAS
 from payments_schema.wire.wallets import (
     AttemptState,
     AttemptView,
+    RoutingDecision,
     RoutingView,
     TransitionView,
     WalletDetail,
@@ -86,9 +89,15 @@ def _attempt(attempt: Attempt, currency: str) -> AttemptView:
 
 
 def routing(payment: WalletPayment) -> RoutingView:
-    """Every routing decision of a payment."""
+    """Every routing decision of a payment, with the formulas that lead from its figures to its choice."""
     return RoutingView(
         payment_id=payment.id,
         provider=payment.provider,
-        decisions=[dict(decision) for decision in payment.routing],
+        formulas=FORMULAS,
+        decisions=[_decision(decision) for decision in payment.routing],
     )
+
+
+def _decision(stored: Mapping[str, Any]) -> RoutingDecision:
+    # What earlier versions kept besides is left out.
+    return RoutingDecision(**{name: stored[name] for name in RoutingDecision.model_fields if name in stored})

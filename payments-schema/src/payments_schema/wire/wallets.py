@@ -214,18 +214,32 @@ class CandidateView(WireModel):
     excluded: str | None
     fee_minor: int
     success_ppm: int
+    successes: int | None = None
     samples: int
     latency_ms: int
     balance_minor: int | None
     score_minor: int
 
 
+class RoutingDecision(WireModel):
+    """One choice with all it was made from: what was asked, the weights then, and every candidate."""
+
+    at: Timestamp
+    provider: WalletProvider | None
+    reason: str
+    asked: dict[str, Any] | None = None
+    worth_minor: int | None = None
+    weights: dict[str, int]
+    candidates: list[CandidateView]
+
+
 class RoutingView(WireModel):
-    """How a provider was chosen, so that a reader can check it by hand; one decision per attempt."""
+    """How a provider was chosen, so that a reader can check it by hand; one decision per attempt or wait."""
 
     payment_id: str
     provider: WalletProvider | None
-    decisions: list[dict[str, Any]]
+    formulas: dict[str, str]
+    decisions: list[RoutingDecision]
 
 
 class WalletWitness(WireModel):

@@ -5,7 +5,7 @@ Must not call a provider: that happens between the two, with no transaction open
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,16 +15,16 @@ from payments_schema.errors import PostingRejected
 from payments_schema.events import store as events
 from payments_schema.ledger import store as ledger
 from payments_schema.wallets import facts, lifecycle, store
+from payments_schema.wallets.histories import histories
 from payments_schema.wallets.lifecycle import Attempt, Change, WalletPayment
+from payments_schema.wallets.risk import Asked, assess
+from payments_schema.wallets.routing import Wanted, route
 from payments_schema.wire.wallets import AttemptState, Review, WalletDirection, WalletStatus
 from psycopg import AsyncConnection
 
-from recon_worker.wallets import desk as desks
 from recon_worker.wallets.desk import Desk
 from recon_worker.wallets.providers.protocol import Observation, Order
 from recon_worker.wallets.retries import decide
-from recon_worker.wallets.risk import Asked, assess
-from recon_worker.wallets.routing import Wanted, route
 
 Connection = AsyncConnection[Any]
 ROUTE_AGAIN = timedelta(seconds=2)
@@ -67,7 +67,7 @@ async def begin(
     """
     payments = await store.take_due(conn, now=now, limit=limit)
     fresh = [p for p in payments.values() if p.status is WalletStatus.INITIATED and now < p.expires_at]
-    asked = await desks.histories(conn, fresh, desk.rules)
+    asked = await histories(conn, fresh, desk.rules)
     changes: list[Change] = []
     steps: list[Step] = []
     for payment in payments.values():
@@ -121,9 +121,23 @@ def _route(change: Change, desk: Desk, now: datetime) -> Attempt | None:
     if chosen.may_change:
         again = min(now + ROUTE_AGAIN, payment.expires_at)
         change.payment = replace(payment, due_at=again)
+        if _is_news(payment, decision):
+            change.payment = replace(change.payment, routing=(*payment.routing, decision))
     else:
         lifecycle.no_route(change, decision, now)
     return None
+
+
+def _is_news(payment: WalletPayment, decision: dict[str, Any]) -> bool:
+    """Whether a wait has another reason than the one noted last; the same one is noted once."""
+    if not payment.routing:
+        return True
+    last = payment.routing[-1]
+    return last["provider"] is not None or _exclusions(last) != _exclusions(decision)
+
+
+def _exclusions(decision: Mapping[str, Any]) -> dict[str, str | None]:
+    return {one["provider"]: one["excluded"] for one in decision["candidates"]}
 
 
 def _continue(change: Change, attempt: Attempt, now: datetime, until: datetime) -> Step:

@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from payments_schema.wallets.figures import ABOUT_THE_PROVIDER
 from payments_schema.wallets.lifecycle import Attempt, Failure, StillOpen, Success, Verdict
 from payments_schema.wire.wallets import AttemptState
 
@@ -23,20 +24,6 @@ from recon_worker.wallets.providers.protocol import (
     Unknown,
 )
 
-# A refusal that speaks of the provider leaves the others a chance; one that speaks of the payment does not.
-ABOUT_THE_PROVIDER = frozenset(
-    {
-        "SERVICE_UNAVAILABLE",
-        "INTERNAL_PROCESSING_ERROR",
-        "NOT_ALLOWED",
-        "NOT_ALLOWED_TARGET_ENVIRONMENT",
-        "INVALID_CALLBACK_URL_HOST",
-        "INVALID_CURRENCY",
-        "PAYEE_NOT_ALLOWED_TO_RECEIVE",
-        "COULD_NOT_PERFORM_TRANSACTION",
-        "UNDELIVERABLE",
-    }
-)
 # Our float is the provider's matter; the payer's empty wallet is the payment's.
 FLOAT_CODES = frozenset({"NOT_ENOUGH_FUNDS"})
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from payments_schema.wallets.replay import what_if_risk, what_if_routing
+from payments_schema.wallets.risk import DEFAULT, RULES
+from payments_schema.wallets.routing import Weights
 from wallets.world import START, Wallets
-
-from recon_worker.wallets.replay import what_if_risk, what_if_routing
-from recon_worker.wallets.risk import DEFAULT, RULES
-from recon_worker.wallets.routing import Weights
 
 SINCE = START - timedelta(days=1)
 

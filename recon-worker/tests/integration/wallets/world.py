@@ -13,6 +13,7 @@ from payments_schema import ids
 from payments_schema.phones import network_of
 from payments_schema.wallets import lifecycle, store
 from payments_schema.wallets.lifecycle import WalletPayment
+from payments_schema.wallets.routing import Weights
 from payments_schema.wire.wallets import InitiateWallet, WalletProvider
 from psycopg import AsyncConnection
 
@@ -22,7 +23,6 @@ from recon_worker.wallets.assembly import make_providers
 from recon_worker.wallets.desk import Desk
 from recon_worker.wallets.operations import Action, Result, Step
 from recon_worker.wallets.providers.breaker import Breaker
-from recon_worker.wallets.routing import Weights
 from recon_worker.wallets.settings import WalletSettings
 
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)

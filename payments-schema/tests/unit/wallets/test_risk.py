@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from recon_worker.wallets.risk import DEFAULT, RULES, Asked, Past, assess
+from payments_schema.wallets.risk import DEFAULT, RULES, Asked, Past, assess
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ASKED = Asked(NOON, "c/u1", "+233243123499", 2500)

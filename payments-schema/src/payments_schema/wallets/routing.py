@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from payments_schema.wire.wallets import WalletDirection, WalletProvider
 
@@ -17,6 +19,7 @@ PPM = 1_000_000
 CIRCUIT_OPEN = "does not answer (circuit open)"
 FLOAT_LOW = "float below amount and fee"
 FULL = "has no free line"
+ELIMINATED = "success rate below the threshold"
 PASSING = frozenset({CIRCUIT_OPEN, FLOAT_LOW, FULL})
 
 
@@ -88,15 +91,20 @@ class Wanted:
 class Weights:
     """How figures become a score; a success is worth worth_bps of the amount, or least_worth_minor."""
 
-    worth_bps: int = 300
-    least_worth_minor: int = 50
-    second_costs_minor: int = 2
-    prior_successes: int = 9
-    prior_failures: int = 1
-    eliminate_below_ppm: int = 200_000
-    eliminate_from: int = 20
-    explore_ppm: int = 10_000
-    seed: int = 1
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+
+    worth_bps: Annotated[int, Field(ge=0, le=10_000)] = 300
+    least_worth_minor: Annotated[int, Field(ge=0, le=1_000_000)] = 50
+    second_costs_minor: Annotated[int, Field(ge=0, le=1_000_000)] = 2
+    prior_successes: Annotated[int, Field(ge=0, le=1_000_000)] = 9
+    prior_failures: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    eliminate_below_ppm: Annotated[int, Field(ge=0, le=PPM)] = 200_000
+    eliminate_from: Annotated[int, Field(ge=1, le=1_000_000)] = 20
+    explore_ppm: Annotated[int, Field(ge=0, le=PPM)] = 10_000
+    seed: Annotated[int, Field(ge=0, le=2**31)] = 1
+
+
+WEIGHTS: TypeAdapter[Weights] = TypeAdapter(Weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +115,23 @@ class Scored:
     excluded: str | None
     fee_minor: int
     success_ppm: int
+    successes: int
     samples: int
     latency_ms: int
     balance_minor: int | None
     score_minor: int
+
+
+_WEIGHTS = tuple(one.name for one in fields(Weights))
+_FIGURES = tuple(one.name for one in fields(Scored))
+FORMULAS = {
+    "score_minor": "success_ppm × worth_minor / 1000000 − fee_minor − latency_ms × second_costs_minor / 1000",
+    "worth_minor": "amount_minor × worth_bps / 10000, at least least_worth_minor",
+    "success_ppm": "(successes + prior_successes) × 1000000 / (samples + prior_successes + prior_failures)",
+    "fee_minor": "the fee of the provider's tier for amount_minor, rounded up",
+    "choice": "highest score among those not excluded; ties: lower fee, higher success_ppm, name",
+    "divisions": "round down, each by itself",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +141,7 @@ class Route:
     chosen: Scored | None
     candidates: tuple[Scored, ...]
     reason: str
+    wanted: Wanted
     weights: Weights = field(default_factory=Weights)
 
     @property
@@ -132,28 +154,25 @@ class Route:
         return {
             "provider": None if self.chosen is None else self.chosen.provider.value,
             "reason": self.reason,
-            "formula": "score = success_ppm × worth / 1000000 − fee − latency_ms × second_costs / 1000",
-            "weights": {
-                "worth_bps": self.weights.worth_bps,
-                "least_worth_minor": self.weights.least_worth_minor,
-                "second_costs_minor": self.weights.second_costs_minor,
-                "explore_ppm": self.weights.explore_ppm,
-                "seed": self.weights.seed,
+            "asked": {
+                "amount_minor": self.wanted.amount_minor,
+                "currency": self.wanted.currency,
+                "direction": self.wanted.direction.value,
+                "network": self.wanted.network,
+                "provider": None if self.wanted.provider is None else self.wanted.provider.value,
+                "tried": sorted(self.wanted.tried),
             },
+            "worth_minor": worth(self.wanted.amount_minor, self.weights),
+            "weights": {name: getattr(self.weights, name) for name in _WEIGHTS},
             "candidates": [
-                {
-                    "provider": c.provider.value,
-                    "excluded": c.excluded,
-                    "fee_minor": c.fee_minor,
-                    "success_ppm": c.success_ppm,
-                    "samples": c.samples,
-                    "latency_ms": c.latency_ms,
-                    "balance_minor": c.balance_minor,
-                    "score_minor": c.score_minor,
-                }
-                for c in self.candidates
+                {name: getattr(candidate, name) for name in _FIGURES} for candidate in self.candidates
             ],
         }
+
+
+def worth(amount_minor: int, weights: Weights) -> int:
+    """What a success of this amount is worth to us, in minor units."""
+    return max(amount_minor * weights.worth_bps // 10_000, weights.least_worth_minor)
 
 
 def route(wanted: Wanted, candidates: Iterable[Candidate], weights: Weights) -> Route:
@@ -168,13 +187,17 @@ def route(wanted: Wanted, candidates: Iterable[Candidate], weights: Weights) -> 
     eligible = [candidate for candidate in scored if candidate.excluded is None]
     shown = tuple(scored)
     if not eligible:
-        return Route(None, shown, "no provider can carry it", weights)
+        return Route(None, shown, "no provider can carry it", wanted, weights)
     explored = _explored(wanted, eligible, weights)
     if explored is not None:
         return Route(
-            explored, shown, f"exploration: {explored.provider} is tried to keep its figures fresh", weights
+            explored,
+            shown,
+            f"exploration: {explored.provider} is tried to keep its figures fresh",
+            wanted,
+            weights,
         )
-    return Route(eligible[0], shown, _reason(wanted, eligible), weights)
+    return Route(eligible[0], shown, _reason(wanted, eligible), wanted, weights)
 
 
 def _score(wanted: Wanted, candidate: Candidate, weights: Weights) -> Scored:
@@ -183,17 +206,17 @@ def _score(wanted: Wanted, candidate: Candidate, weights: Weights) -> Scored:
     rate = (window.successes + weights.prior_successes) * PPM
     success_ppm = rate // (samples + weights.prior_successes + weights.prior_failures)
     fee = candidate.terms.fee(wanted.amount_minor)
-    worth = max(wanted.amount_minor * weights.worth_bps // 10_000, weights.least_worth_minor)
     waiting = window.latency_ms * weights.second_costs_minor // 1000
     return Scored(
         provider=candidate.provider,
         excluded=_exclusion(wanted, candidate, fee, success_ppm, samples, weights),
         fee_minor=fee,
         success_ppm=success_ppm,
+        successes=window.successes,
         samples=samples,
         latency_ms=window.latency_ms,
         balance_minor=candidate.balance_minor,
-        score_minor=success_ppm * worth // PPM - fee - waiting,
+        score_minor=success_ppm * worth(wanted.amount_minor, weights) // PPM - fee - waiting,
     )
 
 
@@ -221,7 +244,7 @@ def _exclusion(
         return FLOAT_LOW
     if samples >= weights.eliminate_from and success_ppm < weights.eliminate_below_ppm:
         # The last resort for a client who asked for exactly this one.
-        return None if wanted.provider is not None else "success rate below the threshold"
+        return None if wanted.provider is not None else ELIMINATED
     return None
 
 

@@ -6,10 +6,10 @@ import time
 from dataclasses import replace
 
 import pytest
-from payments_schema.wire.wallets import WalletDirection, WalletProvider
+from pydantic import ValidationError
 
-from recon_worker.wallets.desk import DEFAULT_TERMS
-from recon_worker.wallets.routing import (
+from payments_schema.wallets.routing import (
+    WEIGHTS,
     Candidate,
     Route,
     Terms,
@@ -19,6 +19,8 @@ from recon_worker.wallets.routing import (
     Window,
     route,
 )
+from payments_schema.wallets.tariffs import DEFAULT_TERMS
+from payments_schema.wire.wallets import WalletDirection, WalletProvider
 
 MTN, TELECEL, AIRTELTIGO = WalletProvider
 NO_EXPLORING = Weights(explore_ppm=0)
@@ -129,3 +131,31 @@ def _timed(one: Wanted, made: list[Candidate]) -> float:
     for _ in range(20):
         route(one, made, NO_EXPLORING).explained()
     return (time.perf_counter() - began) / 20
+
+
+def test_a_reader_can_check_the_choice_by_hand() -> None:
+    seen = candidates(
+        mtn={"window": Window(40, 7, 1300), "balance_minor": 90_000},
+        telecel={"window": Window(12, 0, 400)},
+        airteltigo={"window": Window(99, 0, 10), "balance_minor": 5},
+    )
+    told = route(wanted(amount_minor=12_345), seen, NO_EXPLORING).explained()
+    weights, worth = told["weights"], told["worth_minor"]
+    asked = told["asked"]["amount_minor"]
+    assert worth == max(asked * weights["worth_bps"] // 10_000, weights["least_worth_minor"])
+    for one in told["candidates"]:
+        rate = (one["successes"] + weights["prior_successes"]) * 1_000_000
+        assert one["success_ppm"] == rate // (
+            one["samples"] + weights["prior_successes"] + weights["prior_failures"]
+        )
+        waiting = one["latency_ms"] * weights["second_costs_minor"] // 1000
+        assert one["score_minor"] == one["success_ppm"] * worth // 1_000_000 - one["fee_minor"] - waiting
+    able = [one for one in told["candidates"] if one["excluded"] is None]
+    assert len(able) == 2
+    assert told["provider"] == max(able, key=lambda one: one["score_minor"])["provider"]
+
+
+@pytest.mark.parametrize("wrong", [{"prior_failures": 0}, {"worth_bps": -1}, {"seed": 1.5}, {"surplus": 1}])
+def test_weights_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        WEIGHTS.validate_python(wrong)

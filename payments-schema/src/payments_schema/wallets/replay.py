@@ -5,33 +5,25 @@ Must not change anything: it reads in a read-only transaction.
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import json
-import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from payments_schema.wallets import store
 from psycopg import AsyncConnection
-from pydantic import ValidationError
 
-from recon_worker.settings import InvalidSettings
-from recon_worker.settings import load as load_settings
-from recon_worker.wallets import desk as desks
-from recon_worker.wallets.risk import RULES, Rules, assess
-from recon_worker.wallets.routing import PPM, Weights
+from payments_schema.wallets import store
+from payments_schema.wallets.histories import histories
+from payments_schema.wallets.risk import Rules, assess
+from payments_schema.wallets.routing import ELIMINATED, PPM, Weights, worth
 
+MOST_PAYMENTS = 20_000
 PAGE = 500
-ELIMINATED = "success rate below the threshold"
 
 
 def choose_again(decision: Mapping[str, Any], amount_minor: int, weights: Weights) -> str | None:
     """Which provider the same figures lead to under other weights; exploration is left out."""
-    worth = max(amount_minor * weights.worth_bps // 10_000, weights.least_worth_minor)
+    gain = worth(amount_minor, weights)
     scored: list[tuple[int, int, int, str]] = []
     for one in decision["candidates"]:
         is_weak = (
@@ -40,16 +32,17 @@ def choose_again(decision: Mapping[str, Any], amount_minor: int, weights: Weight
         if is_weak or one["excluded"] not in (None, ELIMINATED):
             continue
         waiting = one["latency_ms"] * weights.second_costs_minor // 1000
-        score = one["success_ppm"] * worth // PPM - one["fee_minor"] - waiting
+        score = one["success_ppm"] * gain // PPM - one["fee_minor"] - waiting
         scored.append((-score, one["fee_minor"], -one["success_ppm"], one["provider"]))
     return min(scored)[3] if scored else None
 
 
 async def what_if_routing(conn: AsyncConnection[Any], weights: Weights, since: datetime) -> dict[str, Any]:
-    """Every routing decision since a moment, made again."""
+    """Every routing decision since a moment, made again, of the newest twenty thousand payments."""
     found = await conn.execute(
-        "SELECT id, amount_minor, routing FROM core.wallet_payment WHERE created_at >= %s ORDER BY id",
-        [since],
+        "SELECT id, amount_minor, routing FROM core.wallet_payment WHERE created_at >= %s "
+        "ORDER BY created_at DESC LIMIT %s",
+        [since, MOST_PAYMENTS],
     )
     before: Counter[str] = Counter()
     after: Counter[str] = Counter()
@@ -76,7 +69,7 @@ async def what_if_routing(conn: AsyncConnection[Any], weights: Weights, since: d
 
 
 async def what_if_risk(conn: AsyncConnection[Any], rules: Rules, since: datetime) -> dict[str, Any]:
-    """Every payment since a moment, checked again with other rules: a dry run."""
+    """Every payment since a moment, the newest twenty thousand, checked again with other rules: a dry run."""
     outcomes: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     changed: list[dict[str, Any]] = []
@@ -84,7 +77,7 @@ async def what_if_risk(conn: AsyncConnection[Any], rules: Rules, since: datetime
     while page := await store.list_before(conn, limit=PAGE, before=cursor):
         cursor = page[-1].id
         fresh = [payment for payment in page if payment.created_at >= since]
-        asked = await desks.histories(conn, fresh, rules)
+        asked = await histories(conn, fresh, rules)
         for payment in fresh:
             found = assess(asked[payment.id], rules)
             outcomes[found.outcome] += 1
@@ -92,7 +85,7 @@ async def what_if_risk(conn: AsyncConnection[Any], rules: Rules, since: datetime
             was = None if payment.risk is None else payment.risk.get("outcome")
             if was is not None and was != found.outcome:
                 changed.append({"payment": payment.id, "was": was, "would_be": found.outcome})
-        if len(fresh) < len(page):
+        if len(fresh) < len(page) or outcomes.total() >= MOST_PAYMENTS:
             break
     return {
         "payments": outcomes.total(),
@@ -101,46 +94,3 @@ async def what_if_risk(conn: AsyncConnection[Any], rules: Rules, since: datetime
         "changed": len(changed),
         "examples": changed[:20],
     }
-
-
-async def _run(options: argparse.Namespace, wanted: Weights | Rules) -> dict[str, Any]:
-    settings = load_settings()
-    since = datetime.now(UTC) - timedelta(days=options.days)
-    async with await AsyncConnection.connect(
-        settings.database_url, options="-c default_transaction_read_only=on"
-    ) as conn:
-        if isinstance(wanted, Weights):
-            return await what_if_routing(conn, wanted, since)
-        return await what_if_risk(conn, wanted, since)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print one JSON object; 2 for wrong use, unreadable weights or rules."""
-    parser = argparse.ArgumentParser(
-        prog="devtools wallets", description="Replays routing and risk decisions of the past."
-    )
-    parser.add_argument("what", choices=["route", "risk"])
-    parser.add_argument(
-        "--what-if",
-        required=True,
-        metavar="JSON",
-        help='other weights ({"worth_bps": 500}) or rules ({"rules": […]}), or the name of a file with them',
-    )
-    parser.add_argument("--days", type=int, default=7, help="how far back (default: 7)")
-    options = parser.parse_args(argv)
-    try:
-        text = options.what_if
-        given = json.loads(Path(text).read_text() if Path(text).is_file() else text)
-        wanted: Weights | Rules = (
-            Weights(**given) if options.what == "route" else RULES.validate_python(given)
-        )
-        result = asyncio.run(_run(options, wanted))
-    except (ValueError, TypeError, ValidationError, InvalidSettings) as error:
-        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)  # noqa: T201
-        return 2
-    print(json.dumps(result, indent=2))  # noqa: T201
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
