@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devtools.errors import WrongUse
+from devtools.statefile import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +60,9 @@ def child_environment(
     environment["DEVTOOLS_PORTS"] = json.dumps(dict(ports))
     environment["DEVTOOLS_ORDERED"] = "1"
     environment.setdefault("PYTHONUNBUFFERED", "1")
+    environment.pop("DEVTOOLS_INSTANCE", None)
+    if instance := read_json(workspace.state_dir / "instance.json").get("name"):
+        environment["DEVTOOLS_INSTANCE"] = str(instance)
     if database is not None and not has_external_database(user):
         from devtools import postgres
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from devtools.workspace import Workspace
 
 PORTS_FILE = "ports.json"
+LEASE_FILE = "instance.json"
 BLOCK_SIZE = 50
 _FIRST, _BLOCKS = 20_000, 240  # below the ephemeral range of Linux, which begins at 32768
 
@@ -30,8 +31,27 @@ class Choice(NamedTuple):
     notes: list[str]
 
 
+def blocks(seed: int) -> list[int]:
+    """The first port of every block, from the one that `seed` means on."""
+    return [_FIRST + (seed + step) % _BLOCKS * BLOCK_SIZE for step in range(_BLOCKS)]
+
+
+def is_block(first: int) -> bool:
+    """True where a block begins at this port."""
+    return first in range(_FIRST, _FIRST + _BLOCKS * BLOCK_SIZE, BLOCK_SIZE)
+
+
+def lease(workspace: Workspace) -> int | None:
+    """The first port of the block that was leased to this workspace as an instance of another; else None."""
+    first = read_json(workspace.state_dir / LEASE_FILE).get("first_port")
+    return first if isinstance(first, int) and is_block(first) else None
+
+
 def block(workspace: Workspace) -> range:
     """The ports of this workspace's own block: always the same for the same state folder."""
+    leased = lease(workspace)
+    if leased is not None:
+        return range(leased, leased + BLOCK_SIZE)
     digest = hashlib.sha256(os.fsencode(workspace.state_dir)).digest()
     first = _FIRST + int.from_bytes(digest[:4], "big") % _BLOCKS * BLOCK_SIZE
     return range(first, first + BLOCK_SIZE)
@@ -61,6 +81,7 @@ def choose(workspace: Workspace, defaults: Mapping[str, int], unused: frozenset[
         if set(recorded) >= set(defaults):
             return Choice(known, [])
     token = str(read_json(workspace.state_dir / "state.json").get("token", "")) or None
+    is_instance = lease(workspace) is not None
     chosen: dict[str, int] = {}
     notes: list[str] = []
     for name, default in defaults.items():
@@ -68,13 +89,19 @@ def choose(workspace: Workspace, defaults: Mapping[str, int], unused: frozenset[
             chosen[name] = default
             continue
         taken = set(chosen.values())
-        if default not in taken and (listeners.is_free(default) or _is_ours(default, token)):
+        if (
+            not is_instance
+            and default not in taken
+            and (listeners.is_free(default) or _is_ours(default, token))
+        ):
             chosen[name] = default
             continue
         port = known[name]
         if port == default or port in taken or not (listeners.is_free(port) or _is_ours(port, token)):
             port = _next_free(workspace, taken)
         chosen[name] = port
+        if is_instance:
+            continue  # the defaults are its home's
         owner = f"port {name}" if default in taken else listeners.describe_owner(default)
         notes.append(f"port {default} ({name}) is taken by {owner}; {name} uses {port}")
     write_json(

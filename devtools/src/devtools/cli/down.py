@@ -5,6 +5,7 @@ It must say "stopped" only when the processes are gone.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,14 +13,16 @@ from devtools import console
 from devtools.cli.interrupt import Interrupts
 from devtools.cli.progress import Progress
 from devtools.errors import FAILED, INTERRUPTED, DevtoolsError
+from devtools.instances import before_down
 from devtools.session import Session, has_leftovers, launched, open_session
 from devtools.supervisor import launch
+from devtools.supervisor.client import Lost
 from devtools.workspace import Workspace
 
 if TYPE_CHECKING:
     import typer
 
-GONE_DEADLINE_S = 5.0
+GONE_DEADLINE_S = 30.0
 
 
 def command(
@@ -27,6 +30,8 @@ def command(
 ) -> int:
     """Stop every service and task in reverse order and end the supervisor."""
     session = open_session()
+    for name in before_down(session.workspace):
+        console.say(f"instance {name} is stopped: its database is here")
     started = None
     if not session.client.is_there():
         if not has_leftovers(session.workspace):
@@ -54,12 +59,15 @@ def _bring_down(session: Session, progress: Progress) -> int:
                 if attempt:
                     return INTERRUPTED
                 console.say("kills everything at once")
-                session.client.post("/v1/kill", {})
                 interrupts.then(lambda: None)
                 status = INTERRUPTED
-            except (FileNotFoundError, ConnectionRefusedError):
-                break
+                with contextlib.suppress(Lost, OSError):
+                    session.client.post("/v1/kill", {})
+            except (Lost, OSError):
+                break  # it has ended: by itself, when all was stopped, or it was killed
     await_gone(session.workspace)
+    if not failed and has_leftovers(session.workspace):
+        raise Lost
     if failed:
         raise DevtoolsError("; ".join(failed), exit_code=FAILED)
     if status == 0:

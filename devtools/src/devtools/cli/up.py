@@ -14,6 +14,7 @@ from devtools.cli.interrupt import Interrupts
 from devtools.cli.progress import Progress
 from devtools.cli.shapes import status_shape
 from devtools.errors import FAILED, INTERRUPTED, DevtoolsError, WrongUse
+from devtools.instances import before_up
 from devtools.manifest.shape import did_you_mean
 from devtools.plan import Plan
 from devtools.session import TRIGGERS, Session, launched, only_one, open_session
@@ -40,6 +41,7 @@ def command(
     with Interrupts() as interrupts, only_one(session.workspace, "devtools up"):
         up = _Up(session, interrupts, Progress(quiet=as_json))
         try:
+            before_up(session.workspace)
             up.bring(only, profile)
             status = 0 if no_validate or not up.begun or only else _validate(up, as_json)
             if status == 0:
