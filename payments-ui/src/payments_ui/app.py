@@ -82,7 +82,7 @@ def navigate() -> None:
         },
         expanded=True,
     )
-    header.look()
+    header.look(header.tab(chosen.title, settings.devtools_instance))
     chosen.run()
 
 

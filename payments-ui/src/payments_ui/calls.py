@@ -12,11 +12,25 @@ from payments_schema.wire.books import (
     TrialBalance,
 )
 from payments_schema.wire.cards import AuthorizeCard, CaptureCard, CardPaymentView, Preview, RefundCard
+from payments_schema.wire.events import Event, EventPage
 from payments_schema.wire.health import DetailedHealth
-from payments_schema.wire.invoices import CustomerCredit, InvoiceDetail, InvoicePage, PaymentEventPage
+from payments_schema.wire.invoices import (
+    AmountAsked,
+    CreditNote,
+    CustomerCredit,
+    GiveReason,
+    InvoiceDetail,
+    InvoicePage,
+    InvoiceView,
+    PaymentEventPage,
+    PaymentEventView,
+    RefundCredit,
+    RepairEvent,
+)
 from payments_schema.wire.jobs import Job, JobPage
 from payments_schema.wire.ledger import Integrity
 from payments_schema.wire.operations import Overview, Queues, Story
+from payments_schema.wire.statements import DecideMatch, MatchView
 from payments_schema.wire.wallets import (
     CancelWallet,
     DecideReview,
@@ -97,6 +111,28 @@ def wallet_reviews(api: ApiClient) -> list[WalletView]:
 def decide_review(api: ApiClient, payment_id: str, decision: DecideReview, key: str) -> WalletView:
     """Let a stopped payment go on, or not."""
     return api.send(WalletView, f"{_V1}/wallets/{{}}/review", payment_id, body=decision, key=key)
+
+
+def matches(api: ApiClient, state: str) -> list[MatchView]:
+    """Provider statements matched with our books."""
+    return api.read(list[MatchView], f"{_V1}/wallets/matches", params={"state": state})
+
+
+def decide_match(api: ApiClient, match_id: int, decision: DecideMatch, key: str) -> MatchView:
+    """Confirm a proposal, which books its difference, or reject it."""
+    return api.send(MatchView, f"{_V1}/wallets/matches/{{}}/decide", str(match_id), body=decision, key=key)
+
+
+def event(api: ApiClient, subject: str, event_id: str) -> Event | None:
+    """What an event says; a subject's events are few, so they are read until it is found."""
+    cursor = ""
+    while True:
+        asked = {"subject": subject, "limit": "1000", **({"cursor": cursor} if cursor else {})}
+        page = api.read(EventPage, f"{_V1}/events", params=asked)
+        found = next((one for one in page.data if one.id == event_id), None)
+        if found is not None or not page.has_more or not page.next_cursor:
+            return found
+        cursor = page.next_cursor
 
 
 def health(api: ApiClient) -> DetailedHealth:
@@ -192,6 +228,35 @@ def invoice(api: ApiClient, invoice_id: str) -> InvoiceDetail:
     return api.read(InvoiceDetail, f"{_V1}/invoices/{{}}", invoice_id)
 
 
+def void_invoice(api: ApiClient, invoice_id: str, reason: str, key: str) -> InvoiceView:
+    """Give an invoice up of which nothing was paid."""
+    return api.send(
+        InvoiceView, f"{_V1}/invoices/{{}}/void", invoice_id, body=GiveReason(reason=reason), key=key
+    )
+
+
+def credit_note(api: ApiClient, invoice_id: str, minor: int | None, reason: str, key: str) -> InvoiceView:
+    """Give up a part of what an invoice still asks for."""
+    body = CreditNote(amount_cents=minor, reason=reason)
+    return api.send(InvoiceView, f"{_V1}/invoices/{{}}/credit-notes", invoice_id, body=body, key=key)
+
+
+def allocate_credit(api: ApiClient, invoice_id: str, minor: int | None, key: str) -> InvoiceView:
+    """Pay an invoice with its customer's credit."""
+    body = AmountAsked(amount_cents=minor)
+    return api.send(InvoiceView, f"{_V1}/invoices/{{}}/allocate", invoice_id, body=body, key=key)
+
+
+def refund_credit(api: ApiClient, asked: RefundCredit, key: str) -> CustomerCredit:
+    """Give a customer's credit back."""
+    return api.send(CustomerCredit, f"{_V1}/customer-credit/refund", body=asked, key=key)
+
+
+def repair_event(api: ApiClient, event_id: str, asked: RepairEvent, key: str) -> PaymentEventView:
+    """Apply an edited copy of an event that was given up."""
+    return api.send(PaymentEventView, f"{_V1}/webhooks/incoming/{{}}/repair", event_id, body=asked, key=key)
+
+
 def customer_credit(api: ApiClient, customer: str) -> list[CustomerCredit]:
     """What a customer has paid too much, by currency."""
     return api.read(list[CustomerCredit], f"{_V1}/customer-credit", params={"customer": customer})
@@ -205,6 +270,16 @@ def incoming(api: ApiClient, cursor: str) -> PaymentEventPage:
 def subscriptions(api: ApiClient) -> list[Subscription]:
     """Who is told of events."""
     return api.read(list[Subscription], f"{_V1}/webhooks/subscriptions")
+
+
+def subscription(api: ApiClient, subscription_id: str) -> Subscription:
+    """One of those who are told of events."""
+    return api.read(Subscription, f"{_V1}/webhooks/subscriptions/{{}}", subscription_id)
+
+
+def switch_subscription(api: ApiClient, subscription_id: str, action: str) -> Subscription:
+    """Enable it again, or have it pause."""
+    return api.send(Subscription, f"{_V1}/webhooks/subscriptions/{{}}/{{}}", subscription_id, action)
 
 
 def deliveries(api: ApiClient, subscription_id: str, cursor: str) -> DeliveryPage:

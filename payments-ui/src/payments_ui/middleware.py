@@ -50,7 +50,10 @@ class SecurityHeaders:
 
         async def send_dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self._headers)
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    # What an address of ours has set itself is stricter.
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_dressed)

@@ -30,7 +30,7 @@ def build_app(settings: Settings) -> App:
     """Put the guard and the security headers in front of the pages."""
     return App(
         Path(__file__).parent / "entry" / "script.py",
-        routes=[export.route(settings)],
+        routes=export.routes(settings),
         middleware=[
             Middleware(SecurityHeaders, inline_script_hashes=tuple(_inline_script_hashes())),
             Middleware(HostGuard, allowed_hosts=settings.allowed_hosts),

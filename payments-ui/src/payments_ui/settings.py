@@ -51,6 +51,9 @@ class Settings(BaseSettings):
         default=(), description="more names under which browsers may reach the pages, by commas"
     )
     ui_refresh_s: int = Field(default=2, ge=1, le=60, description="seconds between live refreshes")
+    devtools_instance: str = Field(
+        default="", description="name of this copy of the workspace, in the browser's title; devtools sets it"
+    )
     ui_reload: bool = Field(default=False, description="watch the source files (development only)")
     log_level: LogLevel = Field(default=LogLevel.INFO, description="debug, info, warning or error")
 

@@ -33,6 +33,7 @@ INVOICES_PATH = "invoices"
 EVENTS_PATH = "events"
 WALLETS_PATH = "wallets"
 EXPORT_PATH = "export/payments.csv"
+PRINT_PATH = "print/invoice"
 
 STATUSES: dict[str, tuple[str, ...]] = {
     Kind.DIRECT.value: tuple(PaymentStatus),
@@ -191,3 +192,8 @@ def page_link(path: str, **parameters: str) -> str:
 def export_link(query: PaymentQuery) -> str:
     """Return the address under which this process streams what a list shows, whole, as CSV."""
     return page_link(EXPORT_PATH, **query.filters())
+
+
+def print_link(invoice_id: str) -> str:
+    """Return the address under which this process passes on an invoice's page to print."""
+    return page_link(PRINT_PATH, id=invoice_id)

@@ -1,10 +1,30 @@
 """What several flows begin with: an address opened, a payment made. It must not expect anything of a page."""
 
+import gzip
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
 from e2e.stack import Stack
 from playwright.sync_api import Page
+
+PAGE, DIALOG = ".stMainBlockContainer", "[role=dialog]"
+# axe-core 4.14.1 from npm as it came (MPL-2.0), so that the check needs no network.
+_AXE = gzip.decompress(Path(__file__).with_name("axe.min.js.gz").read_bytes()).decode()
+# What fades in is judged once it is there. The warning that waits for its delay is no such thing.
+_AT_REST = """() => document.getAnimations().every(one => one.playState !== 'running'
+    || one.animationName === 'pay-appear' || one.effect.getComputedTiming().iterations === Infinity)"""
+
+
+def barriers(page: Page, within: str = PAGE) -> list[str]:
+    """What keeps somebody out of a part of the page as it is now, by axe's rules of WCAG 2 A and AA."""
+    page.wait_for_function(_AT_REST)
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(_AXE)
+    found = page.evaluate(
+        "within => axe.run(within, {runOnly: ['wcag2a', 'wcag2aa'], resultTypes: ['violations']})", within
+    )
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]]
 
 
 def go(page: Page, path: str) -> None:

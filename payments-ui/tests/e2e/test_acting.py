@@ -5,7 +5,7 @@ import io
 
 import httpx
 from e2e.stack import Stack
-from e2e.steps import ask, captured, go, pay
+from e2e.steps import DIALOG, ask, barriers, captured, go, pay
 from playwright.sync_api import Page, expect
 
 
@@ -29,6 +29,7 @@ def test_a_refund_double_clicked_is_one_refund(page: Page, stack: Stack) -> None
     button = dialog.get_by_role("button", name="Refund 5.00")
     expect(button).to_be_enabled()
     expect(dialog.get_by_text("Debits equal credits: 5.00")).to_be_visible()
+    assert barriers(page, DIALOG) == []
     button.click(click_count=3, delay=20)
     expect(dialog.get_by_text("Done")).to_be_visible()
     dialog.get_by_role("button", name="Close", exact=True).last.click()
@@ -67,6 +68,7 @@ def test_what_changed_under_an_open_dialog_is_looked_at_again(page: Page, stack:
     ask(stack, f"/api/v1/payments/{payment_id}/settle", {})
     button.click()
     expect(dialog.get_by_text("changed while this dialog was open")).to_be_visible()
+    assert barriers(page, DIALOG) == []
     assert card(stack, payment_id)["refunded_amount"] == 0
 
 
@@ -107,6 +109,7 @@ def test_a_discrepancy_is_resolved_with_its_reason(page: Page, stack: Stack) -> 
     expect(dialog.get_by_text("Discrepancy detected in amount")).to_be_visible()
     dialog.get_by_role("textbox", name="Reason").fill("found in the bank statement")
     dialog.get_by_role("textbox", name="Reason").press("Tab")
+    assert barriers(page, DIALOG) == []
     dialog.get_by_role("button", name="Resolve 1").click()
     expect(dialog).to_have_count(0)
     expect(row).to_have_count(0)
@@ -121,6 +124,7 @@ def test_a_dead_letter_is_retried(page: Page, stack: Stack) -> None:
     page.get_by_role("button", name="Retry", exact=True).click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text(job_id)).to_be_visible()
+    assert barriers(page, DIALOG) == []
     dialog.get_by_role("button", name="Retry it").click()
     expect(dialog).to_have_count(0)
     jobs = httpx.get(f"{stack.api_url}/api/v1/jobs", params={"limit": "1000"}).json()["data"]

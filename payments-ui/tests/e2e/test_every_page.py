@@ -1,16 +1,12 @@
 """Every page once, examined by axe for who cannot see it well; light and dark pictures of each on request."""
 
-import gzip
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
 from e2e.stack import Stack
-from e2e.steps import captured, go, pay
+from e2e.steps import barriers, captured, go, pay
 from playwright.sync_api import Browser, expect
-
-# axe-core 4.14.1 from npm as it came (MPL-2.0), so that the check needs no network.
-AXE = gzip.decompress(Path(__file__).with_name("axe.min.js.gz").read_bytes()).decode()
 
 
 def test_pictures_of_every_page(browser: Browser, stack: Stack, pictures: Path | None) -> None:
@@ -61,9 +57,5 @@ def test_pictures_of_every_page(browser: Browser, stack: Stack, pictures: Path |
                 picture = tab.screenshot(path=pictures / f"{name}-{scheme}.png" if pictures else None)
                 assert len(picture) < 300_000
                 if scheme == "light":
-                    tab.evaluate(AXE)
-                    found = tab.evaluate("axe.run('.stMainBlockContainer', {runOnly: ['wcag2a', 'wcag2aa']})")
-                    wrong += [
-                        f"{name}: {one['id']}, {one['nodes'][0]['html']}" for one in found["violations"]
-                    ]
+                    wrong += [f"{name}: {barrier}" for barrier in barriers(tab)]
     assert not wrong, "\n".join(wrong)

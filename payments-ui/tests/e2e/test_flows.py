@@ -5,7 +5,7 @@ import socket
 
 import httpx
 from e2e.stack import Stack
-from e2e.steps import go, pay
+from e2e.steps import barriers, go, pay
 from playwright.sync_api import Page, expect
 
 
@@ -25,6 +25,7 @@ def test_created_then_reconciled_live(page: Page, stack: Stack) -> None:
     fill(page, "ACC-LIVE", "1,249.13")
     page.get_by_role("button", name="Create payment").click()
     expect(page.get_by_text("Payment created")).to_be_visible()
+    assert barriers(page) == []
     with page.context.expect_page() as opening:
         page.get_by_role("link", name="Open payment").click()
     one = opening.value
@@ -86,6 +87,7 @@ def test_the_list_follows_until_it_is_paused(page: Page, stack: Stack) -> None:
     pay(stack, "ACC-PAUSE")
     # Ten seconds of nothing is what is to be seen here: the warning covers the calm word.
     expect(page.locator(".pay-stale")).to_be_visible(timeout=45_000)
+    assert barriers(page) == []
     expect(rows).to_have_count(2)
     page.get_by_text("Live", exact=True).click()
     expect(rows).to_have_count(3)
@@ -107,6 +109,18 @@ def test_an_unknown_id_is_told_without_a_traceback(page: Page, stack: Stack) -> 
     go(page, "/payment?id=../../etc/passwd")
     expect(page.get_by_text("not found", exact=False).first).to_be_visible()
     expect(page.get_by_text("Traceback")).to_have_count(0)
+    assert barriers(page) == []
+
+
+def test_what_is_empty_says_so_to_everybody(page: Page, stack: Stack) -> None:
+    for path, said in (
+        ("/payments?account=ACC-NOBODY", "No payment matches"),
+        ("/invoices?status=void", "No invoice"),
+        ("/jobs?status=running&queue=none", "No job"),
+    ):
+        go(page, path)
+        expect(page.get_by_text(said)).to_be_visible()
+        assert barriers(page) == []
 
 
 def test_the_api_away_and_back(page: Page, stack: Stack) -> None:
@@ -117,12 +131,26 @@ def test_the_api_away_and_back(page: Page, stack: Stack) -> None:
     try:
         expect(page.get_by_text("does not answer").or_(page.get_by_text("broke off")).first).to_be_visible()
         expect(page.locator(".pay-table tbody tr")).to_have_count(1)
+        assert barriers(page) == []
     finally:
         stack.api.start()
         stack.api.await_ready()
     expect(page.get_by_text("does not answer")).to_have_count(0)
     pay(stack, "ACC-AWAY")
     expect(page.locator(".pay-table tbody tr")).to_have_count(2)
+
+
+def test_a_session_that_is_lost_begins_again_where_it_was(page: Page, stack: Stack) -> None:
+    pay(stack, "ACC-LOST")
+    go(page, "/payments?account=ACC-LOST&rows=100")
+    expect(page.locator(".pay-table tbody tr")).to_have_count(1)
+    stack.ui.stop()
+    pay(stack, "ACC-LOST")
+    stack.ui.start()
+    stack.ui.await_ready()
+    expect(page.locator(".pay-table tbody tr")).to_have_count(2)
+    expect(page.get_by_label("Account")).to_have_value("ACC-LOST")
+    expect(page).to_have_url(re.compile("account=ACC-LOST&rows=100"))
 
 
 def test_a_foreign_host_is_refused(stack: Stack) -> None:
@@ -157,3 +185,14 @@ def handshake(stack: Stack, host: str, origin: str) -> int:
 def test_what_is_not_used_is_closed(stack: Stack) -> None:
     assert httpx.get(f"{stack.ui_url}/_stcore/metrics").status_code == 404
     assert httpx.put(f"{stack.ui_url}/_stcore/upload_file/a/b", content=b"x").status_code == 404
+
+
+def test_an_invoice_is_passed_on_to_be_printed_and_runs_nothing(stack: Stack) -> None:
+    ask = {"params": {"id": "550e8400-e29b-41d4-a716-446655440000"}}
+    page = httpx.get(f"{stack.ui_url}/print/invoice", **ask)
+    assert page.status_code == 200
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert page.headers["X-Frame-Options"] == "DENY"
+    assert "100.00" in page.text
+    for unknown in ("../../health", "", "nothing"):
+        assert httpx.get(f"{stack.ui_url}/print/invoice", params={"id": unknown}).status_code in {404, 502}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 from payments_schema.wallets import reports, statements
-from payments_schema.wire.model import Timestamp, WireModel
+from payments_schema.wire.statements import DecideMatch, MatchView
 from pydantic import Field
 
 from payments_api.http.auth import OPERATORS, STAFF, Principal
@@ -19,29 +18,6 @@ from payments_api.http.unit_of_work import UnitOfWork
 
 router = APIRouter(prefix="/api/v1/wallets", route_class=Door, tags=["wallets"])
 Caller = Annotated[Principal, Depends(principal)]
-
-
-class MatchView(WireModel):
-    """Statement lines that belong to attempts; the difference is what the statement says beyond our books."""
-
-    id: int
-    provider: str
-    kind: str
-    lines: list[int]
-    attempts: list[UUID]
-    difference_minor: int
-    currency: str
-    state: str
-    decided_by: str | None
-    decided_at: Timestamp | None
-    created_at: Timestamp
-    oldest_at: Timestamp | None = None
-
-
-class DecideMatch(WireModel):
-    """An operator's word on a proposal."""
-
-    decision: Literal["confirm", "reject"]
 
 
 @router.get("/matches", openapi_extra=roles(STAFF))

@@ -16,12 +16,10 @@ from payments_schema.wire.operations import Kind, Story
 
 from payments_ui import calls, state
 from payments_ui.api_client import ApiClient, ApiError, ApiRefused, ApiUnreachable
-from payments_ui.components import facts, money, problems, status, t_accounts
+from payments_ui.components import deed, facts, money, problems, status, t_accounts
 
 LABELS = {"capture": "Capture", "void": "Void", "settle": "Settle", "refund": "Refund", "cancel": "Cancel"}
 TAKES_AMOUNT = {(Kind.CARD, "capture"), (Kind.CARD, "refund")}
-LARGE_MINOR = 100_000
-"""From here on the amount is typed a second time, so that no slip of a digit goes through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def _dialog(api: ApiClient, wish: Wish) -> None:
     amount = _amount(story, wish)
     if amount is None or not _previewed(api, story, wish, amount):
         return
-    confirmed = _confirmed(amount, wish)
+    confirmed = deed.confirmed(amount, wish.slot("typed"))
     label = f"{LABELS[wish.action]} {money.spoken(amount.major(), amount.currency)}"
     if st.button(label, type="primary", key=wish.slot("go"), disabled=not confirmed) and not changed:
         _send(api, story, wish, amount)
@@ -149,15 +147,6 @@ def drawn_preview(preview: Preview) -> Markup:
             for entry in preview.entries
         ]
     )
-
-
-def _confirmed(amount: Money, wish: Wish) -> bool:
-    if amount.minor < LARGE_MINOR:
-        return True
-    typed = st.text_input(
-        f"This is a large amount. Type {amount.major()} to confirm.", key=wish.slot("typed"), max_chars=30
-    )
-    return (typed or "").strip().replace(",", "") == amount.major()
 
 
 def _asked(wish: Wish, amount: Money) -> int | None:

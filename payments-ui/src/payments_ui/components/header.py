@@ -12,10 +12,15 @@ _HERE = Path(__file__).parent.parent
 _STYLE = (_HERE / "style.css").read_text("utf-8")
 
 
-def look() -> None:
-    """Give the page our own styles; once per run, before anything is shown."""
+def tab(page: str, instance: str) -> str:
+    """The browser's title: of two copies of the platform side by side, it tells which is which."""
+    return f"{page} · {instance}" if instance else page
+
+
+def look(tab_title: str) -> None:
+    """Give the page its title in the browser and our own styles; once per run, before anything is shown."""
     # An icon of our own; the menu's entries have none, since Streamlit would fetch those from the network.
-    st.set_page_config(page_icon=str(_HERE / "icon.svg"), layout="wide")
+    st.set_page_config(page_title=tab_title, page_icon=str(_HERE / "icon.svg"), layout="wide")
     st.logo(str(_HERE / "logo.svg"), size="large", icon_image=str(_HERE / "icon.svg"))
     st.html(f"<style>{_STYLE}</style>")
 

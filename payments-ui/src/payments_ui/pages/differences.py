@@ -4,10 +4,13 @@ It must not touch a difference that was not ticked by its payment's id, and keep
 """
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import uuid4
 
 import streamlit as st
 from markupsafe import Markup
+from payments_schema.errors import PaymentsError
+from payments_schema.money import parse_major
 from payments_schema.wire.books import AdjustDifference, AdjustmentAction, DifferencePage, DifferenceView
 
 from payments_ui import calls, state
@@ -86,13 +89,14 @@ def dialog(api: ApiClient, label: str, keys: dict[str, str]) -> None:
     """Show both sides of each chosen difference, and decide them all for one reason; `keys` by payment."""
     for payment_id in keys:
         st.html(str(_sides(api, payment_id)))
+    amount, is_sound = _part(api, keys)
     reason = st.text_area("Reason", max_chars=1000, key=f"reason_{label}", help="Kept in the audit trail.")
-    if not st.button(f"{label} {len(keys)}", type="primary", key=f"do_{label}"):
+    if not st.button(f"{label} {len(keys)}", type="primary", key=f"do_{label}", disabled=not is_sound):
         return
     if not (reason or "").strip():
         st.caption(":red[Say why: the reason is kept in the audit trail.]")
         return
-    asked = AdjustDifference(action=ACTIONS[label], reason=(reason or "").strip())
+    asked = AdjustDifference(action=ACTIONS[label], amount=amount, reason=(reason or "").strip())
     refused = 0
     for payment_id, key in keys.items():
         try:
@@ -104,6 +108,28 @@ def dialog(api: ApiClient, label: str, keys: dict[str, str]) -> None:
         st.session_state.pop("chosen_differences", None)
         st.toast(f"{label}: {len(keys)} done")
         st.rerun()
+
+
+def _part(api: ApiClient, keys: dict[str, str]) -> tuple[Decimal | None, bool]:
+    """Ask how much of one difference is meant: the rest stays open, to be decided otherwise.
+
+    False while what is typed is no amount; several are always decided whole.
+    """
+    if len(keys) != 1:
+        return None, True
+    typed = st.text_input(
+        "Part of it", key="part_of_difference", max_chars=30, placeholder="all of it", help="To split it."
+    )
+    wanted = (typed or "").strip().replace(",", "")
+    if not wanted:
+        return None, True
+    (payment_id,) = keys
+    try:
+        part = parse_major(wanted, api.payment(payment_id).payment.currency)
+    except (ApiError, PaymentsError) as error:
+        st.caption(f":red[{error.detail}]")
+        return None, False
+    return Decimal(part.major()), True
 
 
 def _sides(api: ApiClient, payment_id: str) -> Markup:

@@ -8,11 +8,17 @@ from datetime import UTC, datetime
 import streamlit as st
 from markupsafe import Markup
 from payments_schema.money import Money
-from payments_schema.wire.invoices import InvoiceDetail, InvoicePage, InvoiceStatus
+from payments_schema.wire.invoices import (
+    CustomerCredit,
+    InvoiceDetail,
+    InvoicePage,
+    InvoiceStatus,
+    RefundCredit,
+)
 
 from payments_ui import calls, state
 from payments_ui.api_client import ApiClient, ApiError
-from payments_ui.components import facts, grid, header, money, problems, status, times
+from payments_ui.components import deed, facts, grid, header, money, problems, status, times
 
 ANY = ""
 
@@ -23,7 +29,10 @@ def show(api: ApiClient) -> None:
     header.title("Invoices", "What was billed, what was paid, what is open.")
     try:
         if invoice_id:
-            _one(api, calls.invoice(api, invoice_id))
+            invoice = calls.invoice(api, invoice_id)
+            held = calls.customer_credit(api, invoice.customer) if invoice.customer else []
+            _actions(api, invoice, held)
+            _one(invoice, held)
         else:
             _list(api)
     except ApiError as error:
@@ -73,27 +82,97 @@ def _cell(minor: int, currency: str) -> Markup:
     return money.cell(Money(minor, currency).major(), currency)
 
 
-def _one(api: ApiClient, invoice: InvoiceDetail) -> None:
-    now, zone = datetime.now(UTC), times.reader_zone()
+def _actions(api: ApiClient, invoice: InvoiceDetail, held: list[CustomerCredit]) -> None:
+    with st.container(horizontal=True):
+        for name, one in deeds(api, invoice, held).items():
+            deed.button(one, name)
+    link = Markup('<p class="pay-more"><a href="{}" target="_blank" rel="noopener">Page to print</a></p>')
+    st.html(str(link.format(state.print_link(str(invoice.id)))))
+
+
+def deeds(api: ApiClient, invoice: InvoiceDetail, held: list[CustomerCredit]) -> dict[str, deed.Deed]:
+    """What may be done with an invoice and its customer's credit now, by name."""
+    id_, allowed = str(invoice.id), invoice.allowed_actions
+    credit = next((one.credit_cents for one in held if one.currency == invoice.currency), 0)
+    payable = min(credit, invoice.open_cents)
+
+    def look() -> deed.Named:
+        return _named(calls.invoice(api, id_))
+
+    found: dict[str, deed.Deed] = {}
+    if "credit_note" in allowed:
+        found["credit_note"] = deed.Deed(
+            "Credit note",
+            look,
+            lambda said: calls.credit_note(api, id_, _minor(said), said.reason, said.key),
+            warning="This part of the claim is given up.",
+            most=Money(invoice.open_cents, invoice.currency),
+        )
+    if "allocate_credit" in allowed and payable > 0:
+        found["allocate"] = deed.Deed(
+            "Pay with credit",
+            look,
+            lambda said: calls.allocate_credit(api, id_, _minor(said), said.key),
+            most=Money(payable, invoice.currency),
+            wants_reason=False,
+        )
+    if "void" in allowed:
+        found["void"] = deed.Deed(
+            "Void",
+            look,
+            lambda said: calls.void_invoice(api, id_, said.reason, said.key),
+            warning="The whole claim is given up.",
+        )
+    if invoice.customer and credit > 0:
+        found["refund_credit"] = _refund(api, invoice.customer, Money(credit, invoice.currency))
+    return found
+
+
+def _refund(api: ApiClient, customer: str, credit: Money) -> deed.Deed:
+    def look() -> deed.Named:
+        held = calls.customer_credit(api, customer)
+        lines = [(f"Credit {one.currency}", _cell(one.credit_cents, one.currency)) for one in held]
+        return [("Customer", customer), *lines]
+
+    def give_back(said: deed.Filled) -> None:
+        asked = RefundCredit(customer=customer, currency=credit.currency, amount_cents=_minor(said))
+        calls.refund_credit(api, asked, said.key)
+
+    return deed.Deed("Refund credit", look, give_back, most=credit, wants_reason=False)
+
+
+def _minor(said: deed.Filled) -> int | None:
+    return None if said.amount is None else said.amount.minor
+
+
+def _one(invoice: InvoiceDetail, held: list[CustomerCredit]) -> None:
     head = Markup('<div class="pay-head"><span class="pay-big">{}</span>{}</div>')
     total = money.spoken(Money(invoice.total_cents, invoice.currency).major(), invoice.currency)
     st.html(str(head.format(total, status.badge(invoice.status.value))))
-    named = [
+    st.html(str(facts.facts(_named(invoice))))
+    lines = [(one.currency, _cell(one.credit_cents, one.currency)) for one in held if one.credit_cents]
+    if lines:
+        st.markdown("##### Credit of this customer", anchors=False)
+        st.html(str(grid.table("Credit", ("Currency", "Credit"), lines, "Credit")))
+    _booked(invoice)
+
+
+def _named(invoice: InvoiceDetail) -> list[tuple[str, Markup | str]]:
+    now, zone = datetime.now(UTC), times.reader_zone()
+    return [
         ("Invoice", facts.code(str(invoice.id))),
         ("Customer", invoice.customer or ""),
+        ("Status", status.badge(invoice.status.value)),
         ("Paid", _cell(invoice.paid_cents, invoice.currency)),
         ("Open", _cell(invoice.open_cents, invoice.currency)),
         ("Paid too much", _cell(invoice.credit_cents, invoice.currency) if invoice.credit_cents else ""),
         ("Overdue", "" if invoice.ageing.value == "settled" else invoice.ageing.value),
         ("Made", times.moment(invoice.created_at, zone, now)),
     ]
-    st.html(str(facts.facts(named)))
-    if invoice.customer:
-        held = calls.customer_credit(api, invoice.customer)
-        lines = [(one.currency, _cell(one.credit_cents, one.currency)) for one in held if one.credit_cents]
-        if lines:
-            st.markdown("##### Credit of this customer", anchors=False)
-            st.html(str(grid.table("Credit", ("Currency", "Credit"), lines, "Credit")))
+
+
+def _booked(invoice: InvoiceDetail) -> None:
+    now, zone = datetime.now(UTC), times.reader_zone()
     st.markdown("##### Payments", anchors=False)
     rows = (
         (

@@ -1,4 +1,4 @@
-"""Wallet operations: payments that the risk rules stopped, decided with a reason.
+"""Wallet operations: payments that the risk rules stopped, and statement lines that may belong together.
 
 It must not show a telephone number in clear; the API gives none.
 """
@@ -7,21 +7,84 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import streamlit as st
+from markupsafe import Markup
+from payments_schema.money import Money
+from payments_schema.wire.statements import DecideMatch, MatchView
 from payments_schema.wire.wallets import DecideReview, WalletView
 
 from payments_ui import calls, state
 from payments_ui.api_client import ApiClient, ApiError
-from payments_ui.components import facts, grid, header, money, problems, times
+from payments_ui.components import deed, facts, grid, header, money, problems, times
 
 
 def show(api: ApiClient) -> None:
     """Show the page."""
     header.title("Wallet operations", "Mobile-money payments that wait for somebody's decision.")
     try:
-        waiting = calls.wallet_reviews(api)
+        waiting, proposed = calls.wallet_reviews(api), calls.matches(api, "proposed")
     except ApiError as error:
         problems.show(error)
         return
+    st.markdown("##### Risk reviews", anchors=False)
+    _reviews(api, waiting)
+    st.markdown("##### Statement lines that may belong together", anchors=False)
+    _proposals(api, proposed)
+
+
+def _proposals(api: ApiClient, proposed: list[MatchView]) -> None:
+    if not proposed:
+        problems.nothing_here("No proposal", "Every statement line was matched, or none was read yet.")
+        return
+    now, zone = datetime.now(UTC), times.reader_zone()
+    heads = ("No.", "Provider", "Kind", "Lines", "Attempts", "Difference", "Proposed")
+    rows = (
+        (
+            str(one.id),
+            one.provider,
+            one.kind.replace("_", " "),
+            ", ".join(map(str, one.lines)),
+            ", ".join(f"…{str(attempt)[-12:]}" for attempt in one.attempts),
+            _difference(one),
+            times.moment(one.created_at, zone, now),
+        )
+        for one in proposed
+    )
+    st.html(str(grid.table("Proposals", heads, rows, "No.,Difference")))
+    by_number = {one.id: one for one in proposed}
+    left, confirm, reject = st.columns([5, 1, 1], vertical_alignment="bottom")
+    chosen = by_number[left.selectbox("Proposal to decide", list(by_number), key="proposal")]
+    for column, label in ((confirm, "Confirm"), (reject, "Reject")):
+        with column:
+            deed.button(decision(api, label, chosen), f"match_{label}")
+
+
+def decision(api: ApiClient, label: str, match: MatchView) -> deed.Deed:
+    """Confirm or reject one proposal, looked at again by its number."""
+
+    def look() -> deed.Named:
+        now = next((one for one in calls.matches(api, "proposed") if one.id == match.id), None)
+        if now is None:
+            return [("Proposal", str(match.id)), ("State", "decided by somebody else meanwhile")]
+        return [
+            ("Proposal", str(now.id)),
+            ("Provider", now.provider),
+            ("Lines", ", ".join(map(str, now.lines))),
+            ("Difference", _difference(now)),
+        ]
+
+    def decide(said: deed.Filled) -> None:
+        word = DecideMatch(decision="confirm" if label == "Confirm" else "reject")
+        calls.decide_match(api, match.id, word, said.key)
+
+    warning = "The ledger books the difference." if label == "Confirm" and match.difference_minor else ""
+    return deed.Deed(label, look, decide, warning=warning, wants_reason=False)
+
+
+def _difference(match: MatchView) -> Markup:
+    return money.cell(Money(match.difference_minor, match.currency).major(), match.currency)
+
+
+def _reviews(api: ApiClient, waiting: list[WalletView]) -> None:
     if not waiting:
         problems.nothing_here("Nothing to review", "The risk rules have stopped no payment.")
         return

@@ -1,0 +1,115 @@
+"""A dialog for any deed that is not a payment's own: looked at again, with a reason, once per opening.
+
+It must not be opened from inside a live part, and knows nothing of what is done.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+from markupsafe import Markup
+from payments_schema.errors import PaymentsError
+from payments_schema.ids import uuid7
+from payments_schema.money import Money, parse_major
+
+from payments_ui.api_client import ApiError, ApiUnreachable
+from payments_ui.components import facts, money, problems
+
+LARGE_MINOR = 100_000
+"""From here on the amount is typed a second time, so that no slip of a digit goes through."""
+
+Named = Sequence[tuple[str, Markup | str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What the reader has said. amount: None where all of it is meant; key: the opening's only one."""
+
+    reason: str
+    amount: Money | None
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a dialog asks and does. look: reads anew what is acted on, and may raise `ApiError`.
+
+    most: the amount may be less than this, and is not asked for without it.
+    """
+
+    label: str
+    look: Callable[[], Named]
+    do: Callable[[Filled], object]
+    warning: str = ""
+    most: Money | None = None
+    wants_reason: bool = True
+
+
+def button(deed: Deed, key: str, *, disabled: bool = False) -> None:
+    """Show the button that opens the dialog; its idempotency key is made then."""
+    if st.button(deed.label, key=f"open_{key}", disabled=disabled):
+        st.dialog(deed.label, width="large", on_dismiss="rerun")(dialog)(deed, f"ui-{uuid7()}")
+
+
+def dialog(deed: Deed, key: str) -> None:
+    """Show what is acted on as it is now, ask, and do it once it is confirmed."""
+    try:
+        st.html(str(facts.facts(list(deed.look()))))
+    except ApiError as error:
+        problems.show(error)
+        return
+    if deed.warning:
+        st.warning(deed.warning)
+    amount, is_sound = _amount(deed.most, key)
+    reason = ""
+    if deed.wants_reason:
+        reason = st.text_area("Reason", max_chars=255, key=f"reason_{key}", help="Kept in the audit trail.")
+    if not st.button(f"{deed.label} now", type="primary", key=f"do_{key}", disabled=not is_sound):
+        return
+    said = (reason or "").strip()
+    if deed.wants_reason and not said:
+        st.caption(":red[Say why: the reason is kept in the audit trail.]")
+        return
+    try:
+        deed.do(Filled(said, amount, key))
+    except ApiError as error:
+        _refused(error)
+        return
+    st.toast(f"{deed.label}: done")
+    st.rerun()
+
+
+def _refused(error: ApiError) -> None:
+    if isinstance(error, ApiUnreachable) and error.outcome_unknown:
+        st.error(
+            f"**{error.detail}**  \nPress again: this dialog carries one key, so it cannot be done twice."
+        )
+    else:
+        problems.show(error)
+
+
+def _amount(most: Money | None, key: str) -> tuple[Money | None, bool]:
+    """Ask how much, and a second time where it is much; False while what is typed will not do."""
+    if most is None:
+        return None, True
+    limit = money.spoken(most.major(), most.currency)
+    typed = st.text_input(f"Amount, at most {limit}", most.major(), key=f"amount_{key}", max_chars=30) or ""
+    try:
+        amount = parse_major(typed.strip().replace(",", ""), most.currency)
+    except PaymentsError as error:
+        st.caption(f":red[{error.detail}]")
+        return None, False
+    if not 0 < amount.minor <= most.minor:
+        st.caption(f":red[Between nothing and {limit}.]")
+        return None, False
+    return amount, confirmed(amount, f"typed_{key}")
+
+
+def confirmed(amount: Money, slot: str) -> bool:
+    """Ask for a large amount a second time; True once it was typed, and for every small one."""
+    if amount.minor < LARGE_MINOR:
+        return True
+    typed = st.text_input(
+        f"This is a large amount. Type {amount.major()} to confirm.", key=slot, max_chars=30
+    )
+    return (typed or "").strip().replace(",", "") == amount.major()
