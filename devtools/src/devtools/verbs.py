@@ -24,6 +24,11 @@ COMMANDS: dict[str, Entry] = {
     "logs": Entry("devtools.cli.logs:command", "Show the logs of all or some services and tasks."),
     "restart": Entry("devtools.cli.restart:command", "Restart services."),
     "why": Entry("devtools.cli.why:command", "Explain why a service or task is not ready."),
+    "timeline": Entry("devtools.cli.timeline:command", "Show where start-up time went, and hold a budget."),
+    "doctor": Entry(
+        "devtools.cli.doctor:command", "Find what is wrong here, name the mend, mend what is safe."
+    ),
+    "trigger": Entry("devtools.cli.trigger:command", "Start what a trigger of the platform names."),
     "await": Entry("devtools.cli.await_:command", "Wait until services are ready (for start commands)."),
     "exec": Entry("devtools.cli.exec:command", "Run a command in the workspace's environment."),
     "automations": Entry(
@@ -33,7 +38,6 @@ COMMANDS: dict[str, Entry] = {
     "service": Entry("devtools.cli.service:app", "List, start, stop, restart services and read their logs."),
     "task": Entry("devtools.cli.task:app", "List, start, stop tasks and read their logs."),
     "repos": Entry("devtools.cli.repos:app", "The repositories of the workspace."),
-    "instance": Entry("devtools.cli.instance:app", "Isolated copies of the workspace, side by side."),
     # room "workspace"
     "postgres": Entry("devtools.cli.postgres:app", "The embedded Postgres."),
     "validate": Entry("devtools.cli.validate:command", "Prove the workspace by its seven steps."),

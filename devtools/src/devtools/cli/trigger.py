@@ -1,0 +1,39 @@
+"""`devtools trigger NAME`: what the platform would start at that moment of an environment's life.
+
+It must start only what the trigger names and what that depends on.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from devtools import console
+from devtools.cli import nodes
+from devtools.errors import WrongUse
+from devtools.manifest.model import TRIGGERS
+from devtools.manifest.shape import did_you_mean
+from devtools.session import open_session
+
+
+def command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=", ".join(TRIGGERS))],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be started.")] = False,
+) -> int:
+    """Fire a trigger: tasks run anew, services that run stay as they are; fails where one of them fails."""
+    if name not in TRIGGERS:
+        raise WrongUse(
+            f"no trigger is called `{name}`", hint=did_you_mean(name, TRIGGERS) or ", ".join(TRIGGERS)
+        )
+    session = open_session()
+    named = session.plan().triggered((name,))
+    if dry_run:
+        for node in named:
+            console.out(node)
+        return 0
+    if not named:
+        console.say(f"nothing is triggered by {name}")
+        return 0
+    nodes.start(session, named, rerun=True)
+    return 0
