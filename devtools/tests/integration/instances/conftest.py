@@ -205,11 +205,22 @@ def home_with_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hom
     made.clear()
 
 
-@pytest.fixture
-def here(home: Home, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """The same home, for calls inside of this process."""
+def within(home: Home, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """The home, for calls inside of this process."""
     for name in set(os.environ) - set(home.environment):
         monkeypatch.delenv(name)
     for name, value in home.environment.items():
         monkeypatch.setenv(name, value)
     return Workspace(home.root, home.root / "automations.yaml", home.root / ".devtools")
+
+
+@pytest.fixture
+def here(home: Home, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """The home without a database, for calls inside of this process."""
+    return within(home, monkeypatch)
+
+
+@pytest.fixture
+def here_with_database(home_with_database: Home, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """The home with a database, for calls inside of this process."""
+    return within(home_with_database, monkeypatch)
