@@ -12,6 +12,7 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -185,10 +186,14 @@ def _worker(url: str) -> Iterator[None]:
                 break
         else:
             raise RuntimeError("the worker did not become ready")
+        # A full pipe would stop the worker in the midst of a line.
+        reader = threading.Thread(target=process.stderr.read, daemon=True)
+        reader.start()
         yield
+        process.terminate()
+        reader.join(20)
     finally:
         process.terminate()
-        process.stderr.read()
         process.wait(timeout=20)
         process.stderr.close()
 

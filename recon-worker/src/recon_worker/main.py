@@ -45,7 +45,7 @@ from .wallets import actors as wallet_actors
 from .wallets.assembly import assemble
 from .wallets.settings import WalletSettings
 from .webhooks import actors as webhook_actors
-from .webhooks.delivery import Deliverer, WebhookSettings
+from .webhooks.delivery import Deliverer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -75,9 +75,7 @@ def schedules(settings: Settings) -> list[Schedule]:
         Schedule(card_actors.EXPIRE, settings.card_expiry_s, actors.MAINTENANCE_QUEUE, card_actors.EXPIRE),
         Schedule(ledger_actors.SEAL, settings.ledger_seal_s, actors.MAINTENANCE_QUEUE, ledger_actors.SEAL),
         Schedule(invoice_actors.SWEEP, settings.invoice_sweep_s, INVOICES, invoice_actors.SWEEP),
-        Schedule(
-            webhook_actors.PULL, WebhookSettings().webhook_pull_s, webhook_actors.QUEUE, webhook_actors.PULL
-        ),
+        Schedule(webhook_actors.PULL, settings.webhook_pull_s, webhook_actors.QUEUE, webhook_actors.PULL),
         *wallet_actors.schedules(WalletSettings()),
     ]
 
@@ -134,8 +132,7 @@ class Program:
         )
         invoice_actors.declare(self.broker, applier)
         deliverer = Deliverer(
-            Line(settings.database_url, name="recon-worker webhooks", role=APPLICATION_ROLE),
-            WebhookSettings(),
+            Line(settings.database_url, name="recon-worker webhooks", role=APPLICATION_ROLE), settings
         )
         webhook_actors.declare(self.broker, deliverer)
         self.broker.add_middleware(FollowEvents(deliverer))

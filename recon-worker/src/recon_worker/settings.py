@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import socket
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 APPLICATION_ROLE = "payments_app"
 
@@ -23,10 +24,38 @@ class InvalidSettings(ValueError):
     """One line per wrong setting, without the values of those that may hold a secret."""
 
 
-class Settings(BaseSettings):
-    """Every environment variable of recon-worker; `.env.example` documents them."""
+class WebhookSettings(BaseSettings):
+    """What the delivery of outgoing events may be told."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    webhook_allow_private: bool = Field(
+        default=False, description="Send events to loopback, private and link-local addresses, too."
+    )
+    webhook_allow_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default=(), description="Networks that events may be sent to besides public ones, with commas."
+    )
+    webhook_timeout_s: float = Field(default=15.0, gt=0, le=40, description="How long a receiver may take.")
+    webhook_pull_s: float = Field(
+        default=1.0, ge=0.2, le=600, description="How often deliveries to try again are looked for."
+    )
+    webhook_disable_after_s: float = Field(
+        default=432_000.0, gt=0, description="A receiver that failed for so long is told nothing more."
+    )
+    webhook_largest_bytes: int = Field(
+        default=262_144, ge=1024, description="An event larger than that is not sent."
+    )
+
+    @field_validator("webhook_allow_networks", mode="before")
+    @classmethod
+    def _by_commas(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return [part.strip() for part in value.split(",") if part.strip()]
+
+
+class Settings(WebhookSettings):
+    """Every environment variable of recon-worker; `.env.example` documents them."""
 
     database_url: str = Field(default="", description="Postgres, direct (LISTEN); default: PGHOST and so on.")
     broker_url: str = Field(default="", description="amqp://… works from RabbitMQ; default: the database.")

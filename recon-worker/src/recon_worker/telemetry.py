@@ -160,3 +160,5 @@ def configure_logs(level: str) -> None:
     logging.getLogger("dramatiq").setLevel(max(logging.INFO, root.level))
     # RabbitMQ's client tells of every step of a connection.
     logging.getLogger("pika").setLevel(max(logging.WARNING, root.level))
+    # A line for every request, with its address, in which receivers of webhooks like to put their tokens.
+    logging.getLogger("httpx").setLevel(max(logging.WARNING, root.level))

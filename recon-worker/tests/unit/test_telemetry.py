@@ -58,6 +58,13 @@ def test_lines_are_json_without_details(capsys: pytest.CaptureFixture[str]) -> N
     assert "ValueError: boom" in lines[1]["exception"]
 
 
+@pytest.mark.usefixtures("logs")
+def test_addresses_of_receivers_are_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("DEBUG")
+    logging.getLogger("httpx").info("HTTP Request: POST https://example.org/hook?token=1")
+    assert capsys.readouterr().err == ""
+
+
 def test_only_the_first_line_of_an_error_is_told() -> None:
     assert describe(ValueError("first\nDETAIL: second")) == "ValueError: first"
 

@@ -69,6 +69,10 @@ class World:
         """GET; a server that does not answer is a failed step."""
         return self._ask("GET", path, params=query)
 
+    def delete(self, path: str) -> Answer:
+        """DELETE; a server that does not answer is a failed step."""
+        return self._ask("DELETE", path)
+
     def _ask(
         self,
         method: str,

@@ -217,10 +217,12 @@ async def claim_due(conn: Connection, flying: Mapping[str, int], each: int, leas
                 SELECT p.id FROM core.webhook_delivery AS p
                 WHERE p.subscription_id = s.id AND p.status = 'pending' AND p.due_at <= now()
                     AND (p.leased_until IS NULL OR p.leased_until < now())
-                    AND NOT EXISTS (
-                        SELECT FROM core.webhook_delivery AS earlier
+                    -- One look into the index: as NOT EXISTS it became a join of all with all that wait.
+                    AND p.id = (
+                        SELECT earlier.id FROM core.webhook_delivery AS earlier
                         WHERE earlier.subscription_id = p.subscription_id AND earlier.subject = p.subject
-                            AND earlier.status = 'pending' AND earlier.id < p.id)
+                            AND earlier.status = 'pending'
+                        ORDER BY earlier.id LIMIT 1)
                 ORDER BY p.id LIMIT %(each)s - coalesce(f.flying, 0) FOR NO KEY UPDATE SKIP LOCKED
             ) AS d
             WHERE s.status = 'enabled' AND coalesce(f.flying, 0) < %(each)s
@@ -245,7 +247,16 @@ async def claim_due(conn: Connection, flying: Mapping[str, int], each: int, leas
 
 
 async def settle(conn: Connection, outcomes: Sequence[Outcome]) -> None:
-    """Write attempts down with what follows: done, tried again later, or given up."""
+    """Write attempts down with what follows: done, tried again later, or given up.
+
+    A subscription that was deleted meanwhile has no log any more; one that stands is kept until the commit.
+    """
+    kept = await conn.execute(
+        "SELECT id FROM core.webhook_subscription WHERE id = ANY(%s::text[]) ORDER BY id FOR KEY SHARE",
+        [list({o.due.subscription_id for o in outcomes})],
+    )
+    known = {row[0] for row in await kept.fetchall()}
+    outcomes = [o for o in outcomes if o.due.subscription_id in known]
     await conn.execute(
         """
         INSERT INTO core.webhook_attempt (delivery_id, number, at, took_ms, answer, error)

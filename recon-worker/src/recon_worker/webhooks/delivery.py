@@ -23,10 +23,9 @@ from payments_schema.webhooks import signing, store
 from payments_schema.webhooks.store import Due, Outcome
 from payments_schema.wire.webhooks import Attempt
 from psycopg import AsyncConnection
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recon_worker.database import Line
+from recon_worker.settings import WebhookSettings
 from recon_worker.webhooks import guard
 from recon_worker.webhooks.connections import Connections
 
@@ -39,18 +38,6 @@ EACH = 16
 MOST_NEWS = 1000
 LOOK_S = 0.05
 GONE = 410
-
-
-class WebhookSettings(BaseSettings):
-    """What deliveries may be told by the environment."""
-
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
-
-    webhook_allow_private: bool = False
-    webhook_timeout_s: float = Field(default=15.0, gt=0, le=40)
-    webhook_pull_s: float = Field(default=1.0, ge=0.2, le=600)
-    webhook_disable_after_s: float = Field(default=432_000.0, gt=0)
-    webhook_largest_bytes: int = Field(default=262_144, ge=1024)
 
 
 class Deliverer:
@@ -115,7 +102,8 @@ class Deliverer:
                 if wants_news and await store.fan_out(conn, MOST_NEWS) == MOST_NEWS:
                     self._wants_news = self._is_asked = True
                 due = await store.claim_due(conn, +self._flying, EACH, LEASE_S)
-        except psycopg.Error:
+        except psycopg.OperationalError:
+            # Of any other fault one of them may be the cause: kept, it would come back for ever.
             self._outcomes = outcomes + self._outcomes
             raise
         for one in due:
@@ -152,6 +140,8 @@ class Deliverer:
         except psycopg.OperationalError as error:
             # What was found out is kept for the next turn; were it lost, the lease would end by itself.
             log.warning("outcomes wait for the database", error=str(error).partition("\n")[0])
+        except psycopg.Error as error:
+            log.error("outcomes lost, their leases end", error=str(error).partition("\n")[0])
 
     async def _attempt(self, due: Due) -> Attempt:
         at, begun = datetime.now(UTC), time.monotonic()
@@ -176,7 +166,11 @@ class Deliverer:
         secrets = [due.secret, *([due.old_secret] if due.old_secret else [])]
         keys = [signing.key_of(secret) for secret in secrets]
         headers = signing.sign(keys, ids.sequence_id("evt", due.event_id), at, body)
-        target = await guard.pin(due.url, allow_private=self._settings.webhook_allow_private)
+        target = await guard.pin(
+            due.url,
+            allow_private=self._settings.webhook_allow_private,
+            allowed=self._settings.webhook_allow_networks,
+        )
         return await self._connections.post(target, body, headers)
 
     async def _settle(self, conn: AsyncConnection[Any], outcomes: Sequence[Outcome]) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
 import httpx
@@ -25,15 +27,21 @@ class Pinned(NamedTuple):
     name: str
 
 
-async def pin(address: str, *, allow_private: bool) -> Pinned:
-    """Resolve once; every address found must be public, and the first is taken. Raises AddressRefused."""
+Networks = Sequence[IPv4Network | IPv6Network]
+
+
+async def pin(address: str, *, allow_private: bool, allowed: Networks = ()) -> Pinned:
+    """Resolve once; every address found must be public or allowed, and the first is taken.
+
+    Raises AddressRefused.
+    """
     url = httpx.URL(address)
     try:
         written: str | None = str(ipaddress.ip_address(url.host))
     except ValueError:
         written = None
     addresses = [written] if written else await _resolve(url)
-    if not allow_private and not all(is_public(one) for one in addresses):
+    if not allow_private and not all(is_public(one) or _is_in(one, allowed) for one in addresses):
         raise AddressRefused("loopback, private and link-local addresses are refused")
     return Pinned(url.copy_with(host=addresses[0]), url.netloc.decode("ascii"), url.host)
 
@@ -49,6 +57,11 @@ async def _resolve(url: httpx.URL) -> list[str]:
     if not addresses:
         raise AddressRefused("the name does not resolve")
     return addresses
+
+
+def _is_in(address: str, allowed: Networks) -> bool:
+    found = ipaddress.ip_address(address.partition("%")[0])
+    return any(found in network for network in allowed)
 
 
 def is_public(address: str) -> bool:

@@ -16,8 +16,9 @@ from payments_schema.wire.webhooks import CreateSubscription
 from psycopg import AsyncConnection
 
 from recon_worker.database import Line
+from recon_worker.settings import WebhookSettings
 from recon_worker.webhooks import guard
-from recon_worker.webhooks.delivery import Deliverer, WebhookSettings
+from recon_worker.webhooks.delivery import Deliverer
 
 
 class Receiver:
@@ -28,12 +29,19 @@ class Receiver:
         self.answer: bytes | None = (
             b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         )
+        self._open: list[asyncio.StreamWriter] = []
+
+    def hang_up(self) -> None:
+        """Close what hangs, without an answer."""
+        for writer in self._open:
+            writer.close()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:-2]
         headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head)}
         self.got.append((headers, await reader.readexactly(int(headers["content-length"]))))
         if self.answer is None:
+            self._open.append(writer)
             await reader.read()
         else:
             writer.write(self.answer)
@@ -131,6 +139,32 @@ async def test_a_dead_receiver_delays_nobody_and_is_disabled(
         assert len(alive.got) >= 30
         await drained(deliverer)
         assert (await store.get(conn, lost.id)).status == "disabled"
+
+
+async def test_a_subscription_deleted_under_way_harms_no_other(
+    conn: AsyncConnection[Any], database_url: str
+) -> None:
+    async with (
+        receiving() as (slow, slow_url),
+        receiving() as (_, url),
+        delivering(database_url) as deliverer,
+    ):
+        slow.answer = None
+        lost = await store.create(conn, CreateSubscription(url=slow_url))
+        kept = await store.create(conn, CreateSubscription(url=url))
+        await happen(conn, "a")
+        await deliverer.pull()
+        async with asyncio.timeout(60):
+            while not slow.got:  # noqa: ASYNC110 (the receiver's own list)
+                await asyncio.sleep(0.01)
+        await store.delete(conn, lost.id)
+        await conn.commit()
+        slow.hang_up()
+        await deliverer.settled()
+        await happen(conn, "b")
+        await drained(deliverer)
+        page = await store.list_deliveries(conn, kept.id, limit=5, before=None, status="delivered")
+        assert [one.subject for one in page.data] == ["b", "a"]
 
 
 async def test_addresses_inside_are_refused() -> None:
