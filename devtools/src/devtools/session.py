@@ -130,6 +130,5 @@ def has_leftovers(workspace: Workspace) -> bool:
     token = state.get("token")
     if not token:
         return False
-    runs: dict[str, dict[str, Any]] = state.get("runs") or {}
-    recorded = (identity.from_json(record.get("identity")) for record in runs.values())
-    return any(identity.is_alive(known) for known in recorded) or bool(tree.marked(f"{token}:"))
+    # Without its mark a recorded pid is a stranger's, however the file (stale, forged) came to name it.
+    return bool(tree.marked(f"{token}:"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,33 +15,16 @@ from devtools_waiting import until
 ONE = "services: {a: {name: A, triggeredBy: [postEnvironmentStart], commands: {start: exec sleep 600}}}\n"
 
 
-def ask(folder, request: str, body: object = None) -> tuple[int, dict]:
-    """One HTTP request over the supervisor's socket, as curl would send it."""
-    path = json.loads((folder.state / "supervisor.json").read_text())["socket"]
-    data = b"" if body is None else json.dumps(body).encode()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(10)
-        connection.connect(path)
-        connection.sendall(
-            f"{request} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
-        )
-        answer = b""
-        while part := connection.recv(65536):
-            answer += part
-    head, _, rest = answer.partition(b"\r\n\r\n")
-    return int(head.split()[1]), json.loads(rest)
-
-
 def test_every_documented_route_exists(folder):
     folder.write(ONE)
     folder.up()
-    status, document = ask(folder, "GET /openapi.json")
+    status, document = folder.ask("GET /openapi.json")
     assert status == 200
     for path, methods in document["paths"].items():
         if path in ("/v1/events", "/v1/down", "/v1/kill"):
             continue
         for method in methods:
-            status, answer = ask(folder, f"{method.upper()} {path}", {} if method == "post" else None)
+            status, answer = folder.ask(f"{method.upper()} {path}", {} if method == "post" else None)
             assert "no route" not in str(answer), path
             assert status in (200, 400, 404)
 
@@ -49,10 +32,10 @@ def test_every_documented_route_exists(folder):
 def test_nonsense_is_answered_and_harms_nobody(folder):
     folder.write(ONE)
     folder.up()
-    assert ask(folder, "GET /nowhere")[0] == 404
-    assert ask(folder, "POST /v1/up", {"plan": 5})[0] == 400
-    assert ask(folder, "POST /v1/stop", {"ids": ["nobody"]})[0] == 404
-    assert ask(folder, "POST /v1/stop", [1])[0] == 400
+    assert folder.ask("GET /nowhere")[0] == 404
+    assert folder.ask("POST /v1/up", {"plan": 5})[0] == 400
+    assert folder.ask("POST /v1/stop", {"ids": ["nobody"]})[0] == 404
+    assert folder.ask("POST /v1/stop", [1])[0] == 400
     assert folder.status()["a"]["phase"] == "running"
 
 
@@ -64,19 +47,26 @@ def test_the_socket_and_the_state_are_private(folder):
         assert Path(name).stat().st_mode & 0o077 == 0
 
 
+def wake_ups(pid: int) -> int:
+    """How often a process's threads have gone to sleep so far: one that does nothing adds none."""
+    count = 0
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            count += int(status.read_text().rpartition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    return count
+
+
 def test_the_supervisor_is_lean_and_rests(folder):
     folder.write(ONE)
     folder.up()
     pid = folder.supervisor
-    time.sleep(0.5)
 
-    def ticks() -> int:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
+    def rests() -> bool:
+        before = wake_ups(pid)
+        time.sleep(1)  # the thing itself: a second in which it does not wake
+        return wake_ups(pid) == before
 
-    before = ticks()
-    time.sleep(3)
-    assert ticks() - before <= 3  # 1 % of a core
+    until(rests, "a second without a single wake-up", 60)
     maps = Path(f"/proc/{pid}/maps").read_text()
     assert "pydantic" not in maps
     resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -102,7 +92,7 @@ def test_a_log_line_and_a_notification_make_a_service_ready(folder):
         "  l: {name: L, triggeredBy: [postEnvironmentStart],"
         " commands: {start: 'sleep 0.2; echo now ready; exec sleep 600'}}\n"
         "  n: {name: N, triggeredBy: [postEnvironmentStart], commands: {start: exec python3 notify.py}}\n",
-        "services: {l: {ready: {log: 'now r.ady', timeout: 10s}}, n: {ready: {notify: {}, timeout: 10s}}}\n",
+        "services: {l: {ready: {log: 'now r.ady', timeout: 60s}}, n: {ready: {notify: {}, timeout: 60s}}}\n",
     )
     folder.up()
     nodes = folder.status()
@@ -119,8 +109,8 @@ def test_a_dead_liveness_probe_leads_to_a_restart(folder):
     folder.up()
     before = folder.status()["a"]["pid"]
     (folder.root / "alive").unlink()
-    until(lambda: folder.status()["a"]["pid"] not in (before, None), "a new process")
-    assert folder.status()["a"]["restarts"] == 1
+    until(lambda: folder.node("a")["pid"] not in (before, None), "a new process", 60)
+    assert folder.node("a")["restarts"] >= 1
 
 
 def test_the_stop_command_of_the_format_is_run(folder):
@@ -130,7 +120,7 @@ def test_the_stop_command_of_the_format_is_run(folder):
         "      stop: touch stopped-by-command\n"
     )
     folder.up()
-    until((folder.root / "up").exists, "it has begun")
+    until((folder.root / "up").exists, "it has begun", 60)
     folder.down()
     assert (folder.root / "stopped-by-command").exists()
 

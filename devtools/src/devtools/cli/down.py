@@ -5,6 +5,7 @@ It must say "stopped" only when the processes are gone.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,12 +16,13 @@ from devtools.errors import FAILED, INTERRUPTED, DevtoolsError
 from devtools.instances import before_down
 from devtools.session import Session, has_leftovers, launched, open_session
 from devtools.supervisor import launch
+from devtools.supervisor.client import Lost
 from devtools.workspace import Workspace
 
 if TYPE_CHECKING:
     import typer
 
-GONE_DEADLINE_S = 5.0
+GONE_DEADLINE_S = 30.0
 
 
 def command(
@@ -45,7 +47,7 @@ def command(
 def _bring_down(session: Session, progress: Progress) -> int:
     with Interrupts() as interrupts:
         failed: list[str] = []
-        status = 0
+        status, is_lost = 0, False
         for attempt in range(2):
             try:
                 for event in session.client.stream("/v1/down", {}):
@@ -57,12 +59,16 @@ def _bring_down(session: Session, progress: Progress) -> int:
                 if attempt:
                     return INTERRUPTED
                 console.say("kills everything at once")
-                session.client.post("/v1/kill", {})
                 interrupts.then(lambda: None)
                 status = INTERRUPTED
-            except (FileNotFoundError, ConnectionRefusedError):
+                with contextlib.suppress(Lost, OSError):
+                    session.client.post("/v1/kill", {})
+            except (Lost, OSError):
+                is_lost = True  # it has ended: by itself, when all was stopped, or it was killed
                 break
     await_gone(session.workspace)
+    if is_lost and has_leftovers(session.workspace):
+        raise Lost
     if failed:
         raise DevtoolsError("; ".join(failed), exit_code=FAILED)
     if status == 0:

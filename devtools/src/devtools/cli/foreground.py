@@ -25,8 +25,8 @@ def stay(session: Session) -> int:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as tether, Interrupts() as interrupts:
         tether.connect(str(session.workspace.socket_file))
         tether.sendall(b"GET /v1/events?tether=1 HTTP/1.1\r\nHost: supervisor\r\n\r\n")
-        console.say("stays in the foreground; Ctrl-C stops everything")
         with contextlib.suppress(KeyboardInterrupt):
+            console.say("stays in the foreground; Ctrl-C stops everything")
             show(session, [], follow=True, lines=0)
         console.say("stops everything (Ctrl-C again kills it)")
         interrupts.count = max(interrupts.count, 1)

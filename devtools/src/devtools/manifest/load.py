@@ -5,6 +5,7 @@ It must not print: a bad file is one `WrongUse` that carries every problem.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def find(start: Path) -> Path | None:
 
 def root_of(file: Path) -> Path:
     """The folder that an automations file speaks for: the parent of `.ona` or `.gitpod`."""
-    folder = file.resolve().parent
+    folder = Path(os.path.realpath(file)).parent  # unlike resolve() it bears links in a circle
     return folder.parent if folder.name in (".ona", ".gitpod") else folder
 
 
@@ -144,6 +145,6 @@ def _cycles(automations: Automations, overlay: Overlay, root: Node | None, check
 
 def _shown(file: Path) -> str:
     try:
-        return str(file.resolve().relative_to(Path.cwd().resolve()))
+        return str(Path(os.path.realpath(file)).relative_to(os.path.realpath(".")))
     except ValueError:
         return str(file)

@@ -6,6 +6,7 @@ It must not judge what the nodes mean, and must never raise on bad text: faults 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -132,11 +133,12 @@ class _Builder:
 
     def build(self, text: str) -> tuple[Node | None, list[Problem]]:
         from ruamel.yaml import YAML
+        from ruamel.yaml.composer import MaxDepthExceededError
         from ruamel.yaml.error import MarkedYAMLError, YAMLError
         from ruamel.yaml.reader import ReaderError
 
         try:
-            documents: list[_Raw] = list(_compose_all(YAML(typ="safe", pure=True), text))
+            documents = list(islice(_compose_all(YAML(typ="safe", pure=True), text), 2))
             if len(documents) > 1:
                 self._note(documents[1].start_mark, "several documents in one file; keep one")
             if not documents:
@@ -144,6 +146,8 @@ class _Builder:
             return self._node(documents[0], 0), self.problems
         except _Unbearable as fault:
             self._note(fault.mark, fault.message)
+        except MaxDepthExceededError as fault:
+            self._note(cast("_Fault", fault).problem_mark, "is nested too deeply")
         except MarkedYAMLError as fault:
             place = cast("_Fault", fault)
             self._note(place.problem_mark or place.context_mark, _sentence(place))
@@ -183,6 +187,7 @@ class _Builder:
 
 
 def _compose_all(yaml: YAML, text: str) -> Iterator[_Raw]:
+    yaml.max_depth = MAX_DEPTH + 1  # the scanner's work grows with the square of the depth
     yield from cast("Iterator[_Raw]", yaml.compose_all(text))  # pyright: ignore[reportUnknownMemberType]
 
 

@@ -18,8 +18,14 @@ if TYPE_CHECKING:
     from devtools.workspace import Workspace
 
 CONNECT_TIMEOUT_S = 5.0
-LOST = "the supervisor ended in the middle of this"
 LOST_HINT = "`devtools up` adopts what still runs; its words are in .devtools/logs/supervisor.log"
+
+
+class Lost(DevtoolsError):
+    """The supervisor went away before it had answered."""
+
+    def __init__(self) -> None:
+        super().__init__("the supervisor ended in the middle of this", hint=LOST_HINT)
 
 
 class Client:
@@ -100,7 +106,7 @@ class Client:
 def _head(reader: Any) -> int:  # noqa: ANN401 (a buffered socket reader)
     first = reader.readline()
     if not first:
-        raise DevtoolsError(LOST, hint=LOST_HINT)
+        raise Lost
     while reader.readline() not in (b"\r\n", b""):
         pass
     return int(first.split()[1])

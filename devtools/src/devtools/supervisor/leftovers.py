@@ -36,6 +36,7 @@ class Leftovers:
                 known is not None
                 and isinstance(mark, str)
                 and mark.startswith(f"{token}:{name}:")
+                and mark.rpartition(":")[2].isdecimal()
                 and identity.is_alive(known)
                 and tree.mark_of(known.pid) == mark
             ):
@@ -61,7 +62,8 @@ class Leftovers:
         known = identity.from_json(record["identity"])
         assert known is not None
         record["adopted"] = True
-        return run.adopt(known, record["mark"], int(record.get("log_offset", 0)))
+        offset = record.get("log_offset")
+        return run.adopt(known, record["mark"], offset if isinstance(offset, int) else 0)
 
     def generation(self, name: str) -> int:
         """The incarnation that a record speaks of."""
@@ -69,7 +71,8 @@ class Leftovers:
 
     def started_at(self, name: str) -> float | None:
         """When a recorded run began."""
-        return self._records[name].get("started_at")
+        began = self._records[name].get("started_at")
+        return began if isinstance(began, float) else None
 
     async def reap(self, name: str) -> None:
         """End what is left of one node's earlier runs, before it is started anew."""
