@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -117,3 +118,43 @@ def remove(
     console.say(f"instance {name}: gone are its {', '.join(result['gone'])}")
     for branch in result["branches_kept"]:
         console.say(f"kept, since its commits are nowhere else: {branch}")
+
+
+@app.command()
+def snapshot(
+    name: Name,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="The file; default: NAME.snapshot.tar.gz here.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write an instance into one file: commits, uncommitted work, database, settings without secrets."""
+    from devtools.instances import snapshot as snapshots
+
+    target = (to or Path(f"{name}.snapshot.tar.gz")).absolute()
+    manifest = snapshots.take(locate(), name, target)
+    if as_json:
+        console.out_json({"file": str(target), **manifest})
+        return
+    console.out(str(target))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `snapshot` wrote.")],
+    name: Annotated[str, typer.Option("--name", help="Under another name.")] = "",
+    no_up: Annotated[bool, typer.Option("--no-up", help="Make it, start nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the instance of a snapshot, here or on another machine, and start it."""
+    from devtools.instances import snapshot as snapshots
+
+    instance, missing = snapshots.restore(locate(), file.absolute(), name, say=console.say)
+    if not no_up:
+        running.up(instance, aloud=not as_json)
+    if as_json:
+        console.out_json({**life.row(instance), "settings_missing": missing})
+    else:
+        _tell(instance, None)
+        if missing:
+            console.say(f"were secret, set them in {instance.tree / '.env'}: {', '.join(missing)}")

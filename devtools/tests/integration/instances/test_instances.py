@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import urllib.request
 
 import psycopg
 import pytest
 
-from devtools.errors import Blocked, WrongUse
-from devtools.instances import database, life, refs
+from devtools.errors import Blocked, DevtoolsError, WrongUse
+from devtools.instances import database, life, refs, snapshot
 from devtools.workspace import Workspace
 
 
@@ -67,6 +68,73 @@ def test_two_instances_run_beside_each_other_and_leave_nothing(home_with_databas
     home.run("up", "--no-validate", "--only", "postgres")
     assert not [name for name in databases(home) if name.startswith("instance_")]
     assert not [process for process in home.processes() if str(home.tree("")) in " ".join(process.cmdline())]
+
+
+def test_a_snapshot_is_made_again_with_its_database(home_with_database, here_with_database, tmp_path):
+    home, here = home_with_database, here_with_database
+    (home.root / ".env").write_text('API_TOKEN="hush"\nLEVEL=loud\nDATABASE_NOTE=x\n')
+    made = life.create(here, "kept")
+    with psycopg.connect(database.address(here, made.database)) as conn:
+        conn.execute("INSERT INTO item SELECT generate_series(1, 1000)")
+        before = conn.execute("SELECT sum(id) FROM item").fetchone()
+    alpha = home.tree("kept") / "alpha"
+    (alpha / "new").write_bytes(b"binary\0\r\n\xff")
+    (alpha / "one").write_text("staged\n")
+    home.git(alpha, "add", "one")
+    (alpha / "one").write_text("changed after\n")
+    file = tmp_path / "kept.tar.gz"
+    manifest = snapshot.take(here, "kept", file)
+    assert manifest["environment"] == {"API_TOKEN": "***", "DATABASE_NOTE": "x", "LEVEL": "loud"}
+    assert b"hush" not in gzip.decompress(file.read_bytes())
+    with pytest.raises(Blocked, match="there is an instance kept"):
+        snapshot.restore(here, file, "", say=print)
+
+    for _ in range(2):  # the second ends what nothing was left to do of
+        again, missing = snapshot.restore(here, file, "again", say=print)
+        assert missing == ["API_TOKEN"]
+        assert (home.tree("again") / "alpha" / "new").read_bytes() == (alpha / "new").read_bytes()
+        assert (home.tree("again") / "alpha" / "one").read_text() == "changed after\n"
+        assert home.git(home.tree("again") / "alpha", "show", ":one") == "staged"
+        with psycopg.connect(database.address(here, again.database)) as conn:
+            assert conn.execute("SELECT sum(id) FROM item").fetchone() == before
+        assert 'LEVEL="loud"' in (home.tree("again") / ".env").read_text()
+    for name in ("kept", "again"):
+        life.remove(here, name, force=True)
+    home.run("down")
+
+
+def test_a_snapshot_is_made_again_elsewhere(home, here, tmp_path):
+    for part in (".", "alpha"):
+        home.git(home.root / part, "clone", "--quiet", "--bare", ".", str(tmp_path / f"{part}x.git"))
+        home.git(home.root / part, "remote", "add", "origin", str(tmp_path / f"{part}x.git"))
+        home.git(home.root / part, "fetch", "--quiet", "origin")
+    made = life.create(here, "one")
+    alpha = made.tree / "alpha"
+    (alpha / "one").write_text("2\n")
+    home.git(alpha, "commit", "--quiet", "-am", "nowhere else")
+    (alpha / "one").unlink()
+    file = tmp_path / "one.tar.gz"
+    facts = snapshot.take(here, "one", file)["repositories"]
+    assert facts["alpha"]["unpublished_commits"] == 1 and facts["."]["unpublished_commits"] == 0
+
+    other = tmp_path / "elsewhere"
+    home.git(tmp_path, "clone", "--quiet", str(tmp_path / ".x.git"), str(other))
+    home.git(tmp_path, "clone", "--quiet", str(tmp_path / "alphax.git"), str(other / "alpha"))
+    there = Workspace(other, other / "automations.yaml", other / ".devtools")
+    again, missing = snapshot.restore(there, file, "", say=print)
+    assert missing == [] and not (again.tree / "alpha" / "one").exists()
+    assert home.git(again.tree / "alpha", "rev-parse", "HEAD") == facts["alpha"]["sha"]
+    (again.tree / "alpha" / "one").write_text("other work\n")
+    with pytest.raises(DevtoolsError, match="neither as it was committed nor"):
+        snapshot.restore(there, file, "", say=print)
+    assert (again.tree / "alpha" / "one").read_text() == "other work\n"
+    spoiled = tmp_path / "spoiled.tar.gz"
+    for text in (b"", b"x" * 100, file.read_bytes()[:-200]):
+        spoiled.write_bytes(text)
+        with pytest.raises(WrongUse, match="is no snapshot"):
+            snapshot.restore(there, spoiled, "other", say=print)
+    for workspace in (here, there):
+        life.remove(workspace, "one", force=True)
 
 
 def test_work_that_is_nowhere_else_is_kept(home, here):
