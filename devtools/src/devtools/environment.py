@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from devtools import shim
 from devtools.errors import WrongUse
 from devtools.statefile import read_json
 
@@ -52,7 +53,7 @@ def child_environment(
 ) -> dict[str, str]:
     """The environment that every service and task of the workspace starts from."""
     environment = dict(user)
-    environment["PATH"] = _path(environment.get("PATH"))
+    environment["PATH"] = _path(environment.get("PATH"), str(shim.folder(workspace.state_dir)))
     if sys.prefix != sys.base_prefix:
         environment["VIRTUAL_ENV"] = sys.prefix
     environment["DEVTOOLS_WORKSPACE"] = str(workspace.root)
@@ -124,8 +125,8 @@ def _unquoted(text: str) -> str:
     return re.sub(r"\s+#.*$", "", text)
 
 
-def _path(inherited: str | None) -> str:
-    """The folder of this Python first, so that the workspace's own programs win."""
-    own = str(Path(sys.executable).parent)
-    rest = [part for part in (inherited or os.defpath).split(os.pathsep) if part and part != own]
-    return os.pathsep.join([own, *rest])
+def _path(inherited: str | None, shims: str) -> str:
+    """The shims, then the folder of this Python, so that the workspace's own programs win."""
+    first = [shims, str(Path(sys.executable).parent)]
+    rest = [part for part in (inherited or os.defpath).split(os.pathsep) if part and part not in first]
+    return os.pathsep.join([*first, *rest])

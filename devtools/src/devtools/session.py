@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from devtools import environment, identity, ports, statefile
+from devtools import environment, identity, ports, shim, statefile
 from devtools.errors import Blocked, DevtoolsError
 from devtools.manifest.load import load
 from devtools.manifest.resolve import resolve
@@ -57,6 +57,7 @@ class Session:
         automations, overlay = self.files
         numbers = ports.kept(self.workspace, overlay.ports) if chosen is None else chosen
         self.workspace.make_state_dir()
+        shim.install(self.workspace.state_dir)
         return resolve(self.workspace, automations, overlay, numbers, self.user)
 
     def choose_ports(self) -> ports.Choice:
@@ -76,6 +77,11 @@ class Session:
 def open_session() -> Session:
     """The session of the workspace around the current folder; raises WrongUse where there is none."""
     return Session(locate())
+
+
+def is_within(session: Session) -> bool:
+    """True in a process that this workspace's supervisor runs: its environment is not the user's."""
+    return bool(os.environ.get("DEVTOOLS_RUN")) and session.client.is_there()
 
 
 def need_supervisor(session: Session) -> dict[str, Any]:

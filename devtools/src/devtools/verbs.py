@@ -50,5 +50,5 @@ COMMANDS: dict[str, Entry] = {
     "lock": Entry("devtools.cli.install:lock", "Resolve all requirements into the lock anew."),
 }
 
-VERBS = frozenset({*COMMANDS, "help", "version"})
+VERBS = frozenset({*COMMANDS, "help", "version", "platform"})
 """What a workspace's own command cannot be called."""

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,13 @@ def test_a_missing_name_is_a_warning(tmp_path):
     [
         ("docker run -d redis", "starts something detached"),
         ("npm start &", "starts something detached"),
+        ("docker-compose -f dev.yml up -d", "starts something detached"),
         ("until nc -z localhost 5432; do sleep 1; done; exec app", "waits in a loop of its own"),
+        (
+            "for i in {1..30}; do\n  nc -z db 1 && break\n  sleep 2\ndone\nexec app",
+            "waits in a loop of its own",
+        ),
+        ("kill -9 $(lsof -ti:3001); exec app", "kills by name or port"),
         ("pkill node; exec app", "kills by name or port"),
         ("fuser -k 3000/tcp; exec app", "kills by name or port"),
         ("cd /workspaces/app && exec app", "holds the absolute path /workspaces/app"),
@@ -153,10 +160,29 @@ def test_what_will_hurt_is_warned_about(tmp_path, command, warning):
     assert [problem.message for problem in verdict.warnings] == [warning]
 
 
+def test_reading_the_longest_command_takes_no_time_whatever_it_holds(tmp_path):
+    file = tmp_path / "automations.yaml"
+    for word in (
+        "for x ",
+        "until do ",
+        "docker compose up ",
+        "rm -r -f ",
+        "lsof -ti x ",
+        "kill ",
+        "dd ",
+        "pg_ctl ",
+    ):
+        command = word * (60_000 // len(word))
+        file.write_text(json.dumps({"services": {"a": {"name": "A", "commands": {"start": command}}}}))
+        began = time.process_time()
+        assert judge(file).valid
+        assert time.process_time() - began < 30, word  # a quadratic pattern takes minutes
+
+
 def test_an_ordinary_command_has_no_warning(tmp_path):
     file = tmp_path / "automations.yaml"
     commands = {
-        "start": "cd app && npm ci && exec npm start -- --port 3000 2>&1",
+        "start": "for f in *.in; do cp $f $f.out; done; cd app && npm ci && exec npm start -- --port 3000 2>&1",
         "ready": "curl -f localhost:3000",
     }
     file.write_text(json.dumps({"services": {"a": {"name": "A", "commands": commands}}}))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from devtools.manifest.model import Command
 
+_PLATFORM_WORDS = ("automations", "auto", "service", "task")
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command line; the return value is the process's exit status."""
@@ -48,6 +50,14 @@ def _run(arguments: list[str]) -> int:
         return 0
     entry = COMMANDS.get(name)
     try:
+        if name == "platform":
+            from devtools.cli import platform
+
+            return platform.call(arguments[1:])
+        if name in _PLATFORM_WORDS and any(word.startswith("--environment-id") for word in arguments):
+            from devtools.cli import platform
+
+            arguments = platform.without_environment(arguments)
         if entry is None:
             return _of_the_workspace(name, arguments[1:])
         found = quick.read(arguments)

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from devtools import console
-from devtools.cli import service, task
+from devtools.cli import service, task, trigger
 from devtools.errors import WRONG_USE, WrongUse
-from devtools.manifest.source import Problem
+
+if TYPE_CHECKING:
+    from devtools.manifest.load import Verdict
+    from devtools.manifest.source import Problem
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(service.app, name="service", help="Services.")
 app.add_typer(task.app, name="task", help="Tasks.")
+app.command("trigger")(trigger.command)
 
 _FIRST_FILE = """\
 # Services and tasks of this folder, in the Ona / Gitpod Automations format.
@@ -30,13 +34,15 @@ tasks: {}
 
 @app.command()
 def validate(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...")],
+    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE...]")] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="json or yaml")] = "",
 ) -> int:
-    """Judge files as the platform would: every error with its place and a suggestion."""
+    """Judge files (default: the workspace's) as the platform would: every error with place and suggestion."""
     from devtools.manifest.load import judge
 
-    verdicts = [judge(file) for file in files]
+    if output not in ("", "json", "yaml"):
+        raise WrongUse(f"--output: `{output}` is not known", hint="json or yaml")
+    verdicts = [judge(file) for file in files or [_here()]]
     shapes = [
         {
             "file": verdict.file,
@@ -51,14 +57,47 @@ def validate(
     elif output == "yaml":
         console.out_yaml(shapes)
     else:
-        for verdict in verdicts:
-            for problem in verdict.errors:
-                console.out(f"{console.styled('error', 'red')}   {problem}")
-            for problem in verdict.warnings:
-                console.out(f"{console.styled('warning', 'yellow')} {problem}")
-            count = f"{len(verdict.errors)} errors, {len(verdict.warnings)} warnings"
-            console.out(f"{verdict.file}: {'valid' if verdict.valid else 'invalid'} ({count})")
+        _show(verdicts)
     return 0 if all(verdict.valid for verdict in verdicts) else WRONG_USE
+
+
+def _show(verdicts: list[Verdict]) -> None:
+    """Every problem with its place, then one table of all files."""
+    for verdict in verdicts:
+        for problem in verdict.errors:
+            console.out(f"{console.styled('error', 'red')}   {problem}")
+        for problem in verdict.warnings:
+            console.out(f"{console.styled('warning', 'yellow')} {problem}")
+    rows = [
+        [
+            verdict.file,
+            console.styled("valid", "green") if verdict.valid else console.styled("invalid", "red"),
+            str(len(verdict.errors)),
+            str(len(verdict.warnings)),
+            str(len(verdict.automations.services)),
+            str(len(verdict.automations.tasks)),
+        ]
+        for verdict in verdicts
+    ]
+    if any(verdict.errors or verdict.warnings for verdict in verdicts):
+        console.out()
+    console.table(["FILE", "VERDICT", "ERRORS", "WARNINGS", "SERVICES", "TASKS"], rows)
+
+
+@app.command()
+def schema(
+    name: Annotated[str, typer.Argument(metavar="[automations|workspace]")] = "automations",
+) -> int:
+    """Print the published JSON Schema of automations.yaml or of workspace.yaml."""
+    from importlib.resources import files
+
+    from devtools.manifest.shape import did_you_mean
+
+    known = ("automations", "workspace")
+    if name not in known:
+        raise WrongUse(f"no schema is called `{name}`", hint=did_you_mean(name, known) or " or ".join(known))
+    console.out_raw(files("devtools.manifest").joinpath(f"schemas/{name}.schema.json").read_text())
+    return 0
 
 
 @app.command()
@@ -104,6 +143,14 @@ def update(
     count = f"{len(plan.definitions)} definitions"
     console.say(f"updated {count}" if answer else f"{count} are valid; nothing is running here")
     return 0
+
+
+def _here() -> Path:
+    from devtools.workspace import locate
+
+    file = locate().file
+    assert file is not None
+    return file
 
 
 def _read(path: Path) -> str:

@@ -13,7 +13,7 @@ from devtools.cli.settle import settle
 from devtools.cli.shapes import age, idle_status, moment
 from devtools.errors import WrongUse
 from devtools.manifest.shape import did_you_mean
-from devtools.session import Session, launched, need_supervisor, only_one
+from devtools.session import Session, is_within, launched, need_supervisor, only_one
 from devtools.supervisor import launch
 
 if TYPE_CHECKING:
@@ -71,7 +71,13 @@ def start(session: Session, names: list[str], *, rerun: bool) -> list[dict[str, 
 
 
 def begin(session: Session, names: list[str], *, rerun: bool) -> Iterator[dict[str, Any]]:
-    """The events of a start, as the supervisor sends them."""
+    """The events of a start, as the supervisor sends them.
+
+    From within the workspace (a task that starts a service) the definitions stay as the supervisor has
+    them: the caller's environment is one service's own, and the `up` that runs it holds the lock.
+    """
+    if is_within(session):
+        return session.client.stream("/v1/start", {"ids": names, "rerun": rerun})
     with only_one(session.workspace, f"devtools start {' '.join(names)}"):
         process = launched(session)
         choice = session.choose_ports()

@@ -5,13 +5,13 @@ It must not touch services that were not asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from devtools import console
 from devtools.cli.progress import Progress
 from devtools.cli.settle import settle
 from devtools.errors import WrongUse
-from devtools.session import need_supervisor, open_session
+from devtools.session import is_within, need_supervisor, open_session
 
 if TYPE_CHECKING:
     import typer
@@ -28,7 +28,9 @@ def command(names: Annotated[list[str] | None, typer.Argument(metavar="[SERVICE]
         node = next((node for node in status["nodes"] if node["id"] == name), None)
         if node is not None and node["kind"] == "task":
             raise WrongUse(f"`{name}` is a task", hint=f"devtools task start {name}")
-    body = {"ids": names or running, "plan": session.plan().to_json()}
+    body: dict[str, Any] = {"ids": names or running}
+    if not is_within(session):
+        body["plan"] = session.plan().to_json()
     settle(session.client.stream("/v1/restart", body), Progress())
     console.say(f"restarted {', '.join(names or running)}")
     return 0

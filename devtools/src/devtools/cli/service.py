@@ -12,11 +12,13 @@ import typer
 from devtools.cli import nodes
 from devtools.cli.logs import DEFAULT_LINES, show
 from devtools.cli.shapes import service_shape
+from devtools.errors import FAILED
 from devtools.session import open_session
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
 Reference = Annotated[str, typer.Argument(metavar="REF", help="The id in automations.yaml.")]
+References = Annotated[list[str], typer.Argument(metavar="REF...", help="Ids in automations.yaml.")]
 Output = Annotated[str, typer.Option("--output", "-o", help="json or yaml")]
 
 
@@ -28,30 +30,40 @@ def list_(output: Output = "") -> int:
 
 
 @app.command()
-def start(reference: Reference) -> int:
-    """Start a service and what it depends on; wait until it is ready."""
+def status(reference: Reference, output: Output = "") -> int:
+    """Show one service; exit 1 where it neither runs nor starts."""
     session = open_session()
     nodes.check(session, [reference], "service")
-    nodes.start(session, [reference], rerun=False)
+    found = [node for node in nodes.known(session, "service") if node["id"] == reference]
+    nodes.listing(found, [service_shape(node) for node in found], output)
+    return 0 if found and found[0]["phase"] in ("running", "starting") else FAILED
+
+
+@app.command()
+def start(references: References) -> int:
+    """Start services and what they depend on; wait until they are ready."""
+    session = open_session()
+    nodes.check(session, references, "service")
+    nodes.start(session, references, rerun=False)
     return 0
 
 
 @app.command()
-def stop(reference: Reference) -> int:
-    """Stop a service."""
+def stop(references: References) -> int:
+    """Stop services; what depends on them stays as it is."""
     session = open_session()
-    nodes.check(session, [reference], "service")
-    nodes.stop(session, [reference])
+    nodes.check(session, references, "service")
+    nodes.stop(session, references)
     return 0
 
 
 @app.command()
-def restart(reference: Reference) -> int:
-    """Stop and start a service."""
+def restart(references: References) -> int:
+    """Stop and start services."""
     from devtools.cli.restart import command
 
-    nodes.check(open_session(), [reference], "service")
-    return command([reference])
+    nodes.check(open_session(), references, "service")
+    return command(references)
 
 
 @app.command()

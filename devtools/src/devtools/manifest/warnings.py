@@ -13,17 +13,24 @@ if TYPE_CHECKING:
     from devtools.manifest.shape import Checker
     from devtools.manifest.source import Node
 
+# Every repetition is bounded: a file of the largest size must be judged in a blink, whatever it holds.
+_WORDS = r"(\S{1,200}\s{1,20}){0,20}?"
 _DETACHED = re.compile(
-    r"(docker|podman|nerdctl)\s+(compose\s+(\S+\s+)*up|run)\s+(\S+\s+)*?(-d|--detach)\b|\bnohup\b|\bsetsid\b|\bpg_ctl\b.*\bstart\b"
+    rf"\b((docker|podman|nerdctl)\s+(compose\s+{_WORDS}up|run)|(docker|podman)-compose\s+{_WORDS}up)\s+"
+    rf"{_WORDS}(-d|--detach)\b|\bnohup\b|\bsetsid\b|\bpg_ctl\b.{{0,300}}\bstart\b"
 )
 _BACKGROUND = re.compile(r"(?<![&>])&\s*$")
-_WAIT_LOOP = re.compile(r"\b(until|while)\b[\s\S]*?\bdo\b[\s\S]*?\bsleep\b|\bwait-for-it\b|\bwait-on\b")
+_WAIT_LOOP = re.compile(
+    r"\b(until|while|for)\b[^\n]{0,300}(;|\n)\s{0,40}do\b((?!\bdone\b)[\s\S]){0,2000}?\bsleep\b"
+    r"|\bwait-for-it\b|\bwait-on\b"
+)
 _KILL = re.compile(
-    r"\b(pkill|killall|fuser\s+(-\S+\s+)*-k|fuser\s+-\S*k|kill-port)\b|lsof\s+.*-t?i.*\|\s*xargs\s+kill|kill\s+.*\$\(\s*lsof"
+    r"\b(pkill|killall|fuser\s+(-\S+\s+){0,9}-k|fuser\s+-\S{0,9}k|kill-port)\b"
+    r"|lsof\s+.{0,200}-t?i.{0,200}\|\s*xargs\s+kill|kill\s+.{0,200}(\$\(|`)\s*(sudo\s+)?lsof"
 )
 _ABSOLUTE = re.compile(r"(?<![\w$}/.:~-])(/workspaces?/[\w.-]+|/home/[\w.-]+|/Users/[\w.-]+)")
 _DESTRUCTIVE = re.compile(
-    r"\brm\s+-\w*[rf]\w*\s+(-\S+\s+)*(/|~|\$HOME|\.\s*$|\*)|\bgit\s+(clean\s+-\w*f|reset\s+--hard)|\bdocker\s+system\s+prune|\bDROP\s+(DATABASE|SCHEMA)\b|\bmkfs\b|\bdd\s+.*of=/dev/"
+    r"\brm\s+-\w{0,9}[rf]\w{0,9}\s+(-\S+\s+){0,9}(/|~|\$HOME|\.\s*$|\*)|\bgit\s+(clean\s+-\w*f|reset\s+--hard)|\bdocker\s+system\s+prune|\bDROP\s+(DATABASE|SCHEMA)\b|\bmkfs\b|\bdd\s+.{0,200}of=/dev/"
 )
 
 

@@ -134,7 +134,7 @@ class Server:
         self, request: http.Request, _: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self._refuse_while_closing()
-        self._take_plan(request)
+        self._take_plan_if_given(request)
         names = self._listed(request, "ids")
         if not self.engine.leftovers.is_settled:
             await self.engine.leftovers.reap_unknown(set())
