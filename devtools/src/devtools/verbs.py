@@ -18,6 +18,7 @@ class Entry(NamedTuple):
 
 # Several names may share one target. Modules are imported only when their command runs.
 COMMANDS: dict[str, Entry] = {
+    "init": Entry("devtools.cli.automations:init", "Write a first automations.yaml from what is here."),
     "up": Entry("devtools.cli.up:command", "Start the workspace, prove it ready, validate it."),
     "down": Entry("devtools.cli.down:command", "Stop everything and leave nothing behind."),
     "status": Entry("devtools.cli.status:command", "Show services, tasks, URLs and the database."),

@@ -24,13 +24,6 @@ app.add_typer(service.app, name="service", help="Services.")
 app.add_typer(task.app, name="task", help="Tasks.")
 app.command("trigger")(trigger.command)
 
-_FIRST_FILE = """\
-# Services and tasks of this folder, in the Ona / Gitpod Automations format.
-# `devtools automations validate automations.yaml` checks it, `devtools up` runs it.
-services: {}
-tasks: {}
-"""
-
 
 @app.command()
 def validate(
@@ -101,13 +94,31 @@ def schema(
 
 
 @app.command()
-def init() -> int:
-    """Write a first automations.yaml into this folder."""
-    target = Path("automations.yaml")
-    if target.exists():
-        raise WrongUse(f"{target} exists already", hint="devtools automations validate automations.yaml")
-    target.write_text(_FIRST_FILE)
-    console.say(f"wrote {target}")
+def init(
+    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="- prints it.")] = "automations.yaml",
+) -> int:
+    """Write a first automations.yaml from a Procfile, a compose file, package scripts, a pyproject."""
+    from devtools.manifest.draft import draft
+
+    found = draft(Path())
+    if file == "-":
+        console.out_raw(found.text())
+        return 0
+    target = Path(file)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("x", encoding="utf-8") as stream:
+            stream.write(found.text())
+    except FileExistsError:
+        hint = f"devtools automations validate {target}; `devtools init -` prints a draft"
+        raise WrongUse(f"{target} exists already", hint=hint) from None
+    except OSError as fault:
+        raise WrongUse(f"{target}: cannot be written: {fault.strerror}") from None
+    count = f"{len(found.services)} services, {len(found.tasks)} tasks"
+    if found.sources:
+        console.say(f"wrote {target}: {count}, from {', '.join(found.sources)}; read it, then `devtools up`")
+    else:
+        console.say(f"wrote {target}: nothing was found to draft it from; add services and tasks")
     return 0
 
 
