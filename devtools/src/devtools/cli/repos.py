@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -53,6 +54,26 @@ def clone() -> None:
     user = environment.user_environment(workspace)
     cloned = clone_missing(workspace.root, repositories, user, console.say)
     console.say(f"cloned {', '.join(cloned)}" if cloned else "every repository is here")
+
+
+@app.command()
+def split(
+    to: Annotated[Path, typer.Option(help="The folder that the bare repositories are made in.")],
+    base_url: Annotated[
+        str, typer.Option(help="Where they will be reached; default: beside the orchestrator's own remote.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="The published heads as JSON.")] = False,
+) -> None:
+    """Publish every part with its history as a repository, and the orchestrator without them."""
+    from devtools.repositories import split as splitting
+
+    workspace, repositories = _repositories()
+    heads = splitting.split(workspace.root, repositories, to.resolve(), base_url or None, console.say)
+    if as_json:
+        console.out_json({"to": str(to.resolve()), "heads": heads})
+        return
+    console.table(["REPOSITORY", "HEAD"], [[name, head] for name, head in heads.items()])
+    console.say(f"git clone {to.resolve() / splitting.ORCHESTRATOR}.git, then ./dev up there")
 
 
 def _repositories() -> tuple[Workspace, dict[str, Repository]]:

@@ -74,7 +74,7 @@ class _Up:
             self.launched = launched(self.session)  # starts up while the files are read
         try:
             self._clone()
-            choice = self.session.choose_ports()
+            choice = self.session.choose_ports(anew=self.launched is not None)
             for note in choice.notes:
                 console.warn(note)
             plan = self.session.plan(choice.ports)
@@ -103,7 +103,8 @@ class _Up:
 
     def _clone(self) -> None:
         root, repositories = self.session.workspace.root, self.session.files[1].repositories
-        if any(item.url and not (root / item.path).is_dir() for item in repositories.values()):
+        places = [root / item.path for item in repositories.values() if item.url]
+        if not all(place.is_dir() and any(place.iterdir()) for place in places):
             from devtools.repositories.clone import clone_missing
 
             clone_missing(root, repositories, self.session.user, console.say)
