@@ -47,9 +47,9 @@ def _free_port() -> int:
 
 def routing_us() -> float:
     """Microseconds per decision among three candidates, explanation included."""
+    from payments_schema.wallets.routing import Wanted, Weights, route
     from payments_schema.wire.wallets import WalletDirection
     from recon_worker.wallets.desk import Desk
-    from payments_schema.wallets.routing import Wanted, Weights, route
 
     candidates = Desk().candidates("GHS")
     wanted = [Wanted(f"pay_{n}", WalletDirection.DISBURSE, 2500 + n, "GHS", "mtn") for n in range(5000)]

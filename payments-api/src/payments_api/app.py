@@ -40,7 +40,10 @@ from payments_api.settings import Settings
 from payments_api.wallets import bookkeeping as wallet_books
 from payments_api.wallets import callbacks as wallet_callbacks
 from payments_api.wallets import operations as wallet_operations
+from payments_api.wallets import providers as wallet_providers
+from payments_api.wallets import risk as wallet_risk
 from payments_api.wallets import routes as wallets
+from payments_api.wallets import statements as wallet_statements
 from payments_api.wallets.kind import WalletKind
 from payments_api.webhooks import incoming, subscriptions
 
@@ -91,6 +94,9 @@ def create_app(settings: Settings) -> FastAPI:
         cards,
         kinds,
         wallet_books,
+        wallet_risk,
+        wallet_providers,
+        wallet_statements,
         wallets,
         wallet_callbacks,
         invoices,

@@ -1388,6 +1388,16 @@ CREATE TABLE core.wallet_provider (
 
 ALTER TABLE core.wallet_provider OWNER TO payments_migrator;
 
+CREATE TABLE core.wallet_provider_health (
+    provider text NOT NULL,
+    breaker text NOT NULL,
+    noted_by text NOT NULL,
+    noted_at timestamp with time zone NOT NULL,
+    CONSTRAINT wallet_provider_health_breaker_check CHECK ((breaker = ANY (ARRAY['closed'::text, 'open'::text, 'half_open'::text])))
+);
+
+ALTER TABLE core.wallet_provider_health OWNER TO payments_migrator;
+
 CREATE TABLE core.wallet_report (
     day date NOT NULL,
     provider text NOT NULL,
@@ -1408,6 +1418,27 @@ CREATE TABLE core.wallet_risk_list (
 );
 
 ALTER TABLE core.wallet_risk_list OWNER TO payments_migrator;
+
+CREATE TABLE core.wallet_risk_list_change (
+    id bigint NOT NULL,
+    subject text NOT NULL,
+    verdict text,
+    reason text NOT NULL,
+    changed_by text NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT wallet_risk_list_change_verdict_check CHECK ((verdict = ANY (ARRAY['allow'::text, 'review'::text, 'block'::text])))
+);
+
+ALTER TABLE core.wallet_risk_list_change OWNER TO payments_migrator;
+
+ALTER TABLE core.wallet_risk_list_change ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME core.wallet_risk_list_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE core.wallet_rules (
     version integer NOT NULL,
@@ -1447,6 +1478,31 @@ ALTER TABLE core.wallet_statement_line OWNER TO payments_migrator;
 
 ALTER TABLE core.wallet_statement_line ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME core.wallet_statement_line_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE core.wallet_statement_upload (
+    id bigint NOT NULL,
+    provider text NOT NULL,
+    form text NOT NULL,
+    digest text NOT NULL,
+    lines integer NOT NULL,
+    fresh integer NOT NULL,
+    uploaded_by text NOT NULL,
+    uploaded_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT wallet_statement_upload_check CHECK (((fresh >= 0) AND (fresh <= lines))),
+    CONSTRAINT wallet_statement_upload_form_check CHECK ((form = ANY (ARRAY['csv'::text, 'json'::text]))),
+    CONSTRAINT wallet_statement_upload_lines_check CHECK ((lines >= 0))
+);
+
+ALTER TABLE core.wallet_statement_upload OWNER TO payments_migrator;
+
+ALTER TABLE core.wallet_statement_upload ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME core.wallet_statement_upload_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1837,11 +1893,17 @@ ALTER TABLE ONLY core.wallet_match
 ALTER TABLE ONLY core.wallet_payment
     ADD CONSTRAINT wallet_payment_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY core.wallet_provider_health
+    ADD CONSTRAINT wallet_provider_health_pkey PRIMARY KEY (provider);
+
 ALTER TABLE ONLY core.wallet_provider
     ADD CONSTRAINT wallet_provider_pkey PRIMARY KEY (provider, currency);
 
 ALTER TABLE ONLY core.wallet_report
     ADD CONSTRAINT wallet_report_pkey PRIMARY KEY (day, provider, currency);
+
+ALTER TABLE ONLY core.wallet_risk_list_change
+    ADD CONSTRAINT wallet_risk_list_change_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY core.wallet_risk_list
     ADD CONSTRAINT wallet_risk_list_pkey PRIMARY KEY (subject);
@@ -1854,6 +1916,9 @@ ALTER TABLE ONLY core.wallet_statement_line
 
 ALTER TABLE ONLY core.wallet_statement_line
     ADD CONSTRAINT wallet_statement_line_provider_provider_id_key UNIQUE (provider, provider_id);
+
+ALTER TABLE ONLY core.wallet_statement_upload
+    ADD CONSTRAINT wallet_statement_upload_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY core.wallet_transition
     ADD CONSTRAINT wallet_transition_pkey PRIMARY KEY (payment_id, number);
@@ -1976,6 +2041,8 @@ CREATE UNIQUE INDEX transaction_reversed_once ON ledger.transaction USING btree 
 CREATE TRIGGER immutable BEFORE DELETE OR UPDATE ON core.adjustment FOR EACH ROW EXECUTE FUNCTION ledger.refuse_change();
 
 CREATE TRIGGER untruncatable BEFORE TRUNCATE ON core.adjustment FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER wallet_risk_list_change_is_history BEFORE DELETE OR UPDATE OR TRUNCATE ON core.wallet_risk_list_change FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_to_rewrite_history();
 
 CREATE TRIGGER wallet_transition_is_history BEFORE DELETE OR UPDATE OR TRUNCATE ON core.wallet_transition FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_to_rewrite_history();
 
@@ -2210,9 +2277,13 @@ GRANT SELECT,INSERT,UPDATE ON TABLE core.wallet_payment TO payments_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE core.wallet_provider TO payments_app;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE core.wallet_provider_health TO payments_app;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE core.wallet_report TO payments_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE core.wallet_risk_list TO payments_app;
+
+GRANT SELECT,INSERT ON TABLE core.wallet_risk_list_change TO payments_app;
 
 GRANT SELECT,INSERT ON TABLE core.wallet_rules TO payments_app;
 
@@ -2221,6 +2292,8 @@ GRANT USAGE ON SEQUENCE core.wallet_rules_version_seq TO payments_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE core.wallet_statement_line TO payments_app;
 
 GRANT USAGE ON SEQUENCE core.wallet_statement_line_id_seq TO payments_app;
+
+GRANT SELECT,INSERT ON TABLE core.wallet_statement_upload TO payments_app;
 
 GRANT SELECT,INSERT ON TABLE core.wallet_transition TO payments_app;
 
@@ -2428,7 +2501,7 @@ INSERT INTO core.currency VALUES ('YER', 2, 0.01, 'Yemeni Rial');
 INSERT INTO core.currency VALUES ('ZAR', 2, 0.01, 'Rand');
 INSERT INTO core.currency VALUES ('ZMW', 2, 0.01, 'Zambian Kwacha');
 INSERT INTO core.currency VALUES ('ZWG', 2, 0.01, 'Zimbabwe Gold');
-INSERT INTO core.migration VALUES ('0021');
+INSERT INTO core.migration VALUES ('0030');
 INSERT INTO ledger.chart VALUES ('accounts_receivable', 'asset', 'debit', 'What customers owe us on invoices');
 INSERT INTO ledger.chart VALUES ('customer', 'liability', 'credit', 'What we owe a customer');
 INSERT INTO ledger.chart VALUES ('customer_credit', 'liability', 'credit', 'What customers paid beyond their invoices');

@@ -91,17 +91,17 @@ class Wanted:
 class Weights:
     """How figures become a score; a success is worth worth_bps of the amount, or least_worth_minor."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
-    worth_bps: Annotated[int, Field(ge=0, le=10_000)] = 300
-    least_worth_minor: Annotated[int, Field(ge=0, le=1_000_000)] = 50
-    second_costs_minor: Annotated[int, Field(ge=0, le=1_000_000)] = 2
-    prior_successes: Annotated[int, Field(ge=0, le=1_000_000)] = 9
-    prior_failures: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-    eliminate_below_ppm: Annotated[int, Field(ge=0, le=PPM)] = 200_000
-    eliminate_from: Annotated[int, Field(ge=1, le=1_000_000)] = 20
-    explore_ppm: Annotated[int, Field(ge=0, le=PPM)] = 10_000
-    seed: Annotated[int, Field(ge=0, le=2**31)] = 1
+    worth_bps: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 300
+    least_worth_minor: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 50
+    second_costs_minor: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 2
+    prior_successes: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 9
+    prior_failures: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 1
+    eliminate_below_ppm: Annotated[int, Field(strict=True, ge=0, le=PPM)] = 200_000
+    eliminate_from: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 20
+    explore_ppm: Annotated[int, Field(strict=True, ge=0, le=PPM)] = 10_000
+    seed: Annotated[int, Field(strict=True, ge=0, le=2**31)] = 1
 
 
 WEIGHTS: TypeAdapter[Weights] = TypeAdapter(Weights)

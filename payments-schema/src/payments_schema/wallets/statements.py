@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, dict_row
 
 from payments_schema.database.arrays import ints, texts
-from payments_schema.errors import InvalidTransition, NotFound
+from payments_schema.errors import InvalidTransition, NotFound, PaymentsError
 from payments_schema.ledger import store as ledger
 from payments_schema.ledger.posting import CREDIT, DEBIT, Entry, Posting
 from payments_schema.money import Money
@@ -24,6 +24,13 @@ from payments_schema.wallets.movements import FEES, SUSPENSE, float_of
 Connection = AsyncConnection[TupleRow]
 SUSPENSE_AFTER = timedelta(days=1)
 REACH = timedelta(days=40)
+
+
+class StatementContradicts(PaymentsError):
+    """Lines that were taken in before now say something else: nothing of the statement is taken."""
+
+    code = "statement_contradicts"
+    status = 422
 
 
 class MatchNotFound(NotFound):
@@ -73,19 +80,19 @@ async def import_lines(conn: Connection, provider: str, lines: Sequence[NewLine]
     moving = [line for line in lines if line.effect_minor]
     if not moving:
         return 0
-    done = await conn.execute(
-        _IMPORT,
-        [
-            provider,
-            texts([line.provider_id for line in moving]),
-            texts([line.reference for line in moving]),
-            ints([line.effect_minor for line in moving]),
-            ints([line.fee_minor for line in moving]),
-            texts([line.currency for line in moving]),
-            texts([line.at.isoformat() for line in moving]),
-        ],
-    )
+    done = await conn.execute(_IMPORT, [provider, *_columns(moving)])
     return done.rowcount
+
+
+def _columns(lines: Sequence[NewLine]) -> list[str]:
+    return [
+        texts([line.provider_id for line in lines]),
+        texts([line.reference for line in lines]),
+        ints([line.effect_minor for line in lines]),
+        ints([line.fee_minor for line in lines]),
+        texts([line.currency for line in lines]),
+        texts([line.at.isoformat() for line in lines]),
+    ]
 
 
 _OPEN_LINES: LiteralString = """
@@ -107,8 +114,53 @@ ORDER BY a.resolved_at LIMIT 20000
 """
 
 
+_CONTRADICTED: LiteralString = """
+SELECT n.provider_id
+FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[])
+    AS n (provider_id, reference, effect_minor, fee_minor, currency, at)
+JOIN core.wallet_statement_line AS l ON l.provider = %s AND l.provider_id = n.provider_id
+WHERE (l.reference, l.effect_minor, l.fee_minor, l.currency)
+    IS DISTINCT FROM (n.reference, n.effect_minor, n.fee_minor, n.currency)
+ORDER BY n.provider_id LIMIT 100
+"""
+
+
+async def upload(
+    conn: Connection, provider: str, lines: Sequence[NewLine], form: str, digest: str, operator: str
+) -> tuple[int, int]:
+    """Take in a statement that an operator has; returns the upload's number and how many lines were new.
+
+    Raises StatementContradicts where a line is known with another content.
+    """
+    asked = [*_columns(lines), provider]
+    wrong = [row[0] for row in await (await conn.execute(_CONTRADICTED, asked)).fetchall()]
+    if wrong:
+        raise StatementContradicts(
+            "lines that were taken in before say something else now; nothing was taken", lines=wrong
+        )
+    fresh = await import_lines(conn, provider, lines)
+    done = await conn.execute(
+        "INSERT INTO core.wallet_statement_upload (provider, form, digest, lines, fresh, uploaded_by) "
+        "VALUES (%s, %s, %s, %s, %s, %s) RETURNING id",
+        [provider, form, digest, len(lines), fresh, operator],
+    )
+    (row,) = await done.fetchall()
+    return row[0], fresh
+
+
+_REJECTED: LiteralString = """
+SELECT lines, attempts FROM core.wallet_match
+WHERE provider = %s AND state = 'rejected' AND lines && %s::bigint[]
+"""
+
+
 async def match(conn: Connection, provider: str, currency: str, now: datetime) -> list[Match]:
-    """Match the open lines; what is certain is done, what is not becomes a proposal."""
+    """Match the open lines; what is certain is done, what is not becomes a proposal.
+
+    What an operator has rejected is not proposed again: its lines stay open, and age.
+    """
+    # One matcher at a time, so that no attempt is proposed for two lines.
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('wallet_match/' || %s, 0))", [provider])
     rows = await (await conn.execute(_OPEN_LINES, [provider, currency])).fetchall()
     if not rows:
         return []
@@ -116,6 +168,9 @@ async def match(conn: Connection, provider: str, currency: str, now: datetime) -
     values = {"provider": provider, "currency": currency, "since": since}
     booked = await (await conn.execute(_OPEN_ATTEMPTS, values)).fetchall()
     found = match_lines([Line(*row) for row in rows], [Booked(*row) for row in booked], now, SUSPENSE_AFTER)
+    asked = await conn.execute(_REJECTED, [provider, [row[0] for row in rows]])
+    refused = {(frozenset(lines), frozenset(attempts)) for lines, attempts in await asked.fetchall()}
+    found = [one for one in found if (frozenset(one.lines), frozenset(one.attempts)) not in refused]
     for one in found:
         state = "confirmed" if one.is_certain else "proposed"
         await conn.execute(

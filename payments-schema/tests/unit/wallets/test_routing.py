@@ -155,7 +155,10 @@ def test_a_reader_can_check_the_choice_by_hand() -> None:
     assert told["provider"] == max(able, key=lambda one: one["score_minor"])["provider"]
 
 
-@pytest.mark.parametrize("wrong", [{"prior_failures": 0}, {"worth_bps": -1}, {"seed": 1.5}, {"surplus": 1}])
+@pytest.mark.parametrize(
+    "wrong", [{"prior_failures": 0}, {"worth_bps": -1}, {"seed": 1.5}, {"seed": "1"}, {"surplus": 1}]
+)
 def test_weights_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+    assert WEIGHTS.validate_python({"worth_bps": 500}) == Weights(worth_bps=500)
     with pytest.raises(ValidationError):
         WEIGHTS.validate_python(wrong)

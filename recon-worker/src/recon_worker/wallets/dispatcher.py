@@ -7,12 +7,15 @@ behind becomes due again by itself.
 from __future__ import annotations
 
 import asyncio
+import os
+import platform
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from payments_schema.wallets import health
 from payments_schema.wallets.lifecycle import WalletPayment
 from payments_schema.wire.wallets import WalletProvider
 
@@ -31,6 +34,7 @@ TAKE = 250
 SETTLE = 250
 DESK_IS_OLD = timedelta(seconds=1)
 AHEAD_S = 30.0
+_WORKER = f"{platform.node()}:{os.getpid()}"
 Observe = Callable[[str, str, Observation, float], None]
 
 
@@ -84,6 +88,7 @@ class Dispatcher:
         self._has_more = False
         self._wake: asyncio.TimerHandle | None = None
         self._stopping = False
+        self._noted: dict[str, str] = {}
 
     def _is_full(self, provider: WalletProvider) -> bool:
         return self._flying[provider] >= self._most
@@ -126,10 +131,15 @@ class Dispatcher:
         return taken == limit
 
     async def _begin(self, now: datetime, limit: int) -> tuple[list[Step], int]:
+        states = {provider.value: self._desk.health(provider) for provider in self._providers}
         async with self._take_line.unit_of_work() as conn:
             if self._desk.read_at is None or now - self._desk.read_at > DESK_IS_OLD:
                 self._desk = await desks.read(conn, self._desk, now)
-            return await operations.begin(conn, self._desk, now, lease=self._lease, limit=limit)
+            if states != self._noted:
+                await health.note_breakers(conn, states, _WORKER, now)
+            begun = await operations.begin(conn, self._desk, now, lease=self._lease, limit=limit)
+        self._noted = states
+        return begun
 
     async def _converse(self, step: Step) -> None:
         provider = step.attempt.provider

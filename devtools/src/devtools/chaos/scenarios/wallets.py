@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -15,9 +16,16 @@ import httpx
 from devtools.chaos.load import Client
 from devtools.chaos.rig import Rig
 
-# Success mostly; refusals, lost replies, garbage and refused sends among them.
-PHONES = (*("0243123499",) * 6, "0243123451", "0243123455", "0243123456", "0243123462", "0243123464")
+# Success mostly; refusals, lost replies, garbage and refused sends among them, by the last digits.
+OUTCOMES = (*(None,) * 6, "3123451", "3123455", "3123456", "3123462", "3123464")
+NETWORKS = ("024", "054", "055", "059", "053", "025")
 CYCLE_POLL_S = 0.05
+
+
+def _phone(chance: random.Random, outcomes: Sequence[str | None] = OUTCOMES) -> str:
+    """A payee of its own for most, so that the rule against paying one too often stops nobody."""
+    ending = chance.choice(outcomes) or f"4{chance.randrange(1_000_000):06d}"
+    return chance.choice(NETWORKS) + ending
 
 
 @dataclass
@@ -32,7 +40,7 @@ class Wallets:
         """Start a payment, some of them twice with the same key."""
         body: dict[str, object] = {
             "amount": f"{chance.randrange(1, 300)}.{chance.randrange(100):02d}",
-            "recipient_phone": chance.choice(PHONES),
+            "recipient_phone": _phone(chance),
             "recipient_name": "Chaos",
             "user_id": f"user-{chance.randrange(10_000)}",
         }
@@ -46,7 +54,8 @@ class Wallets:
 
     async def cycle(self, client: Client, prefix: str) -> None:
         """One payment until it is confirmed."""
-        body = {"amount": "1.00", "recipient_phone": "0243123499", "recipient_name": "Probe"}
+        phone = _phone(random.Random(prefix), (None,))  # noqa: S311  (to be replayed)
+        body = {"amount": "1.00", "recipient_phone": phone, "recipient_name": "Probe"}
         _, payment = await client.post("/api/v1/payments/initiate", prefix, body)
         self.known[prefix] = id = str(payment["id"])
         shown = ""
