@@ -70,13 +70,21 @@ def kept(workspace: Workspace, defaults: Mapping[str, int]) -> dict[str, int]:
     return found
 
 
-def choose(workspace: Workspace, defaults: Mapping[str, int], unused: frozenset[str] = frozenset()) -> Choice:
+def choose(
+    workspace: Workspace,
+    defaults: Mapping[str, int],
+    unused: frozenset[str] = frozenset(),
+    *,
+    anew: bool = False,
+) -> Choice:
     """Settle every named port and keep the choice. Of a port in `unused` nobody of ours will listen.
+
+    anew: also where a supervisor is there, since nothing runs below it yet.
 
     Raises DevtoolsError where the whole block is taken.
     """
     known = kept(workspace, defaults)
-    if launch.holder(workspace.state_dir) is not None and set(known) == set(defaults):
+    if not anew and launch.holder(workspace.state_dir) is not None and set(known) == set(defaults):
         recorded = read_json(workspace.state_dir / PORTS_FILE)
         if set(recorded) >= set(defaults):
             return Choice(known, [])

@@ -60,14 +60,17 @@ class Session:
         shim.install(self.workspace.state_dir)
         return resolve(self.workspace, automations, overlay, numbers, self.user)
 
-    def choose_ports(self) -> ports.Choice:
-        """Settle the ports; that of a database which is not ours to start is left alone."""
+    def choose_ports(self, *, anew: bool = False) -> ports.Choice:
+        """Settle the ports; that of a database which is not ours to start is left alone.
+
+        anew: the supervisor that serves was only just launched, so nothing holds the ports of the last time.
+        """
         overlay = self.files[1]
         unused: frozenset[str] = frozenset()
         if overlay.database and environment.has_external_database(self.user):
             unused = frozenset({overlay.database.port})
         self.workspace.make_state_dir()
-        return ports.choose(self.workspace, overlay.ports, unused)
+        return ports.choose(self.workspace, overlay.ports, unused, anew=anew)
 
     def status(self) -> dict[str, Any] | None:
         """What the supervisor says, None where there is none."""

@@ -26,6 +26,7 @@ def create(
     name: Name,
     change: Annotated[str, typer.Option("--change", help="At the commits of this change set.")] = "",
     ref: Annotated[str, typer.Option("--ref", help="At this commit, in every repository.")] = "",
+    data_of: Annotated[str, typer.Option("--data-of", help="With a copy of this instance's data.")] = "",
     no_up: Annotated[bool, typer.Option("--no-up", help="Make it, start nothing.")] = False,
     no_validate: Annotated[bool, typer.Option("--no-validate", help="Do not run the validation.")] = False,
     as_json: AsJson = False,
@@ -36,7 +37,8 @@ def create(
     if change and ref:
         raise WrongUse("--change and --ref name two beginnings", hint="give one of them")
     chosen = refs.of_change(home, change) if change else refs.everywhere(home, ref) if ref else {}
-    instance = life.create(home, name, chosen, say=console.say)
+    fill = life.copying(home, data_of) if data_of else None
+    instance = life.create(home, name, chosen, say=console.say, fill=fill)
     status = {} if no_up else status_shape(running.up(instance, aloud=not as_json))
     verdict = None if no_up or no_validate else running.validate(instance)
     seconds = time.monotonic() - began

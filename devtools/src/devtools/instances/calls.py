@@ -61,12 +61,18 @@ def git(folder: Path, *arguments: str, check: bool = True, index: Path | None = 
     return done.stdout.strip("\n") if done.returncode == 0 else ""
 
 
-def output_of(command: Sequence[str], folder: Path, who: str, *, aloud: bool = False) -> str:
-    """What the command prints; raises DevtoolsError with its last words. aloud: its messages go to ours."""
+def output_of(
+    command: Sequence[str], folder: Path, who: str, *, aloud: bool = False, state: Path | None = None
+) -> str:
+    """What the command prints; raises DevtoolsError with its last words. aloud: its messages go to ours.
+
+    state: where the workspace has its state, if not in the folder.
+    """
+    more = {"DEVTOOLS_STATE_DIR": str(state)} if state else {}
     done = subprocess.run(
         command,
         cwd=folder,
-        env=clean_environment(),
+        env={**clean_environment(), **more},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=None if aloud else subprocess.PIPE,

@@ -70,6 +70,15 @@ def clone(instance: Instance, spec: Database, migrate: Callable[[str], None]) ->
     return instance.database
 
 
+def copy(instance: Instance, spec: Database, source: str) -> str:
+    """Make the database as a copy of another, in which nobody may work meanwhile; returns its name."""
+    with _alone(instance.home) as conn:
+        if not _is_whole(conn, instance.database):
+            _create(conn, instance.database, spec, source)
+        _grant(conn, instance.database, spec)
+    return instance.database
+
+
 def make_empty(instance: Instance, spec: Database) -> str:
     """Make the database anew with nothing in it; returns its name."""
     with _alone(instance.home) as conn:

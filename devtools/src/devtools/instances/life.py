@@ -94,6 +94,20 @@ def _clone(instance: Instance, spec: Database, say: Say) -> str:
     return database.clone(instance, spec, migrate)
 
 
+def copying(home: Workspace, source: str) -> Fill:
+    """Fills an instance with the data of another, which must not run. Raises DevtoolsError."""
+    other = there(home, source)
+    if running.lives(other):
+        raise Blocked(f"instance {source} runs", hint=f"devtools instance exec {source} -- devtools down")
+
+    def fill(instance: Instance, spec: Database) -> str:
+        from devtools.instances import database
+
+        return database.copy(instance, spec, other.database)
+
+    return fill
+
+
 def _needs(overlay: Overlay, task: str) -> Mapping[str, str]:
     return overlay.tasks[task].depends_on if task in overlay.tasks else {}
 

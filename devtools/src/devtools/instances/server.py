@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,18 +40,26 @@ def port(home: Workspace) -> int:
 
 def wake(home: Workspace, spec: Database) -> None:
     """Start the home's server, and nothing else of the home, where nobody answers there."""
-    if not _answers(port(home)):
-        words = ["up", "--no-validate", "--only", spec.service]
-        command = [venv.python(home.root), "-P", "-m", "devtools", *words]
-        calls.output_of(command, home.root, "the home")
+    if not _answers(home):
+        _of_home(home, "up", "--no-validate", "--only", spec.service)
 
 
-def _answers(number: int) -> bool:
+def _of_home(home: Workspace, *arguments: str) -> None:
+    command = [venv.python(home.root), "-P", "-m", "devtools", *arguments]
+    calls.output_of(command, home.root, "the home", state=home.state_dir)
+
+
+def _answers(home: Workspace) -> bool:
+    """True where the home's own server does: another workspace's may be on that port by now."""
+    import psycopg
+
+    from devtools.instances import database
+
     try:
-        with socket.create_connection(("127.0.0.1", number), timeout=5):
-            return True
-    except OSError:
+        psycopg.connect(database.address(home), connect_timeout=10).close()
+    except psycopg.OperationalError:
         return False
+    return True
 
 
 def attach(workspace: Workspace) -> None:
@@ -114,13 +121,12 @@ def drop_database(instance: Instance, overlay: Overlay) -> bool:
     from devtools.instances import database
 
     home = instance.home
-    was_awake, was_supervised = _answers(port(home)), launch.holder(home.state_dir) is not None
+    was_awake, was_supervised = _answers(home), launch.holder(home.state_dir) is not None
     wake(home, overlay.database)
     gone = database.drop(instance)
     if not was_awake:  # leave the home as it was
         words = ["service", "stop", overlay.database.service] if was_supervised else ["down"]
-        command = [venv.python(home.root), "-P", "-m", "devtools", *words]
-        calls.output_of(command, home.root, "the home")
+        _of_home(home, *words)
     return gone
 
 

@@ -98,7 +98,10 @@ def test_a_snapshot_is_made_again_with_its_database(home_with_database, here_wit
         with psycopg.connect(database.address(here, again.database)) as conn:
             assert conn.execute("SELECT sum(id) FROM item").fetchone() == before
         assert 'LEVEL="loud"' in (home.tree("again") / ".env").read_text()
-    for name in ("kept", "again"):
+    copy = life.create(here, "copy", fill=life.copying(here, "again"))
+    with psycopg.connect(database.address(here, copy.database)) as conn:
+        assert conn.execute("SELECT sum(id) FROM item").fetchone() == before
+    for name in ("kept", "again", "copy"):
         life.remove(here, name, force=True)
     home.run("down")
 
