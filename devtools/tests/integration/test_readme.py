@@ -24,7 +24,7 @@ def test_the_commands_of_the_first_lesson_work(folder, free_port):
         timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "valid (0 errors, 0 warnings)" in done.stdout
+    assert "automations.yaml  valid    0       0         1         1" in done.stdout
     assert "hello from a task" in done.stdout
     assert "everything is stopped" in done.stderr
 
