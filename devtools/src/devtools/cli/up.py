@@ -103,7 +103,8 @@ class _Up:
 
     def _clone(self) -> None:
         root, repositories = self.session.workspace.root, self.session.files[1].repositories
-        if any(item.url and not (root / item.path).is_dir() for item in repositories.values()):
+        places = [root / item.path for item in repositories.values() if item.url]
+        if not all(place.is_dir() and any(place.iterdir()) for place in places):
             from devtools.repositories.clone import clone_missing
 
             clone_missing(root, repositories, self.session.user, console.say)
