@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from payments_schema.events import store as events
+from payments_schema.invoices import facts, inbox, lifecycle, movements, store
+from payments_schema.invoices.inbox import Arrived
+from payments_schema.ledger import store as ledger
 from payments_schema.webhooks import signing
+from psycopg import AsyncConnection
 
 SECRETS = [signing.new_secret(), signing.new_secret()]
 
@@ -26,6 +32,21 @@ def an_invoice(api: Any, key: str, **body: Any) -> dict[str, Any]:
     made = api.post({"customer": f"C-{key}"} | body, key, "/api/v1/invoices")
     assert made.status_code == 201, made.text
     return made.json()
+
+
+async def pay(url: str, invoice_id: UUID, cents: int) -> None:
+    """What the worker does with an event."""
+    async with await AsyncConnection.connect(url) as conn:
+        event = Arrived(uuid4(), invoice_id, cents, "{}")
+        await inbox.accept(conn, [event])
+        held = await store.lock(conn, invoice_id)
+        change = lifecycle.pay(held, event.event_id, cents, datetime.now(UTC))
+        waiting = await inbox.waiting_of(conn, [invoice_id], 1)
+        await inbox.mark_applied(conn, [(waiting[0].number, change)])
+        await store.add_credit(conn, {(held.debtor, held.currency): change.credit_minor})
+        await store.save(conn, [change.invoice])
+        await ledger.post(conn, movements.of(change))
+        await events.record_many(conn, facts.of(change))
 
 
 def test_an_event_is_stored_once_with_its_message(api: Any) -> None:
@@ -163,8 +184,8 @@ def test_void_and_credit_notes(api: Any, key: str) -> None:
 
 def test_credit_pays_other_invoices_and_is_refunded(api: Any, key: str) -> None:
     customer = f"C-{key}"
-    with __import__("psycopg").connect(api.database_url) as conn:
-        conn.execute("INSERT INTO core.customer_credit VALUES (%s, 'USD', 900)", [customer])
+    overpaid = an_invoice(api, f"{key}-o", customer=customer, total_cents=100)
+    asyncio.run(pay(api.database_url, UUID(overpaid["id"]), 1000))
     invoice = an_invoice(api, key, total_cents=500)
     paid = api.post({}, f"{key}-a", f"/api/v1/invoices/{invoice['id']}/allocate").json()
     assert (paid["status"], paid["paid_cents"]) == ("paid", 500)

@@ -10,7 +10,7 @@ from payments_schema.wire.invoices import InvoiceStatus
 
 
 def of(change: Change) -> list[NewEvent]:
-    """Return the facts of a change, amounts in minor units; the payment that completes tells so as well."""
+    """Return the facts of a change, amounts in minor units; the one that completes tells so as well."""
     invoice = change.invoice
     topic, details = _told(change)
     sums: dict[str, Any] = {
@@ -24,9 +24,9 @@ def of(change: Change) -> list[NewEvent]:
         "credit_cents": invoice.credit_minor,
     }
     told = [NewEvent(topic, str(invoice.id), sums | details)]
-    is_payment = isinstance(change, (Paid, Allocated))
-    moved = change.applied_minor if isinstance(change, Paid) else 1
-    if is_payment and moved and invoice.status is InvoiceStatus.PAID:
+    # What is paid beyond the total finds the invoice paid already; a credit note over the rest ends it, too.
+    has_moved = change.applied_minor > 0 if isinstance(change, Paid) else True
+    if has_moved and invoice.status is InvoiceStatus.PAID:
         told.append(NewEvent("invoice.paid", str(invoice.id), sums))
     return told
 

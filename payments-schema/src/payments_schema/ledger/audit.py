@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, dict_row
 
-from payments_schema.ledger import card_checks
+from payments_schema.ledger import card_checks, invoice_checks
 from payments_schema.wire.ledger import Integrity, IntegrityCheck
 
 MOST_OFFENDERS = 100
@@ -208,7 +208,9 @@ PAYMENT_CHECKS = (
 
 CARD_CHECKS: tuple[Check, ...] = tuple(Check(name, offenders) for name, offenders in card_checks.CHECKS)
 
-ALL_CHECKS: tuple[Check, ...] = LEDGER_CHECKS + PAYMENT_CHECKS + CARD_CHECKS
+INVOICE_CHECKS: tuple[Check, ...] = tuple(Check(*check) for check in invoice_checks.CHECKS)
+
+ALL_CHECKS: tuple[Check, ...] = LEDGER_CHECKS + PAYMENT_CHECKS + CARD_CHECKS + INVOICE_CHECKS
 
 
 _PLANNING: LiteralString = "SELECT set_config('work_mem', %s, true), set_config('enable_nestloop', %s, true)"
