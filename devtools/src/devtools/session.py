@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from devtools import environment, identity, ports, shim, statefile
 from devtools.errors import Blocked, DevtoolsError
+from devtools.manifest import containers
 from devtools.manifest.load import load
 from devtools.manifest.resolve import resolve
 from devtools.supervisor import launch
@@ -58,7 +59,8 @@ class Session:
         numbers = ports.kept(self.workspace, overlay.ports) if chosen is None else chosen
         self.workspace.make_state_dir()
         shim.install(self.workspace.state_dir)
-        return resolve(self.workspace, automations, overlay, numbers, self.user)
+        engine = containers.find(self.workspace, automations, self.user)
+        return resolve(self.workspace, automations, overlay, numbers, self.user, engine)
 
     def choose_ports(self, *, anew: bool = False) -> ports.Choice:
         """Settle the ports; that of a database which is not ours to start is left alone.

@@ -15,7 +15,8 @@ services:
   extra: {name: E, triggeredBy: [manual], commands: {start: exec sleep 600}}
 tasks:
   migrate: {name: M, command: "true"}
-  warm: {name: W, triggeredBy: [prebuild], command: "echo warm >> warmed"}
+  warm: {name: W, triggeredBy: [prebuild], command: "echo warm >> warmed", prebuildRequiresSuccess: true}
+  pale: {name: P, triggeredBy: [prebuild], command: exit 4}
   sick: {name: S, triggeredBy: [beforeSnapshot], command: exit 3}
 """
 OVERLAY = "services: {api: {dependsOn: {migrate: completed}}}\ntasks: {migrate: {dependsOn: {db: ready}}}\n"
@@ -40,9 +41,10 @@ def test_the_timeline_shows_the_chain_and_holds_a_budget_also_after_down(folder)
 
 def test_a_trigger_starts_what_it_names_and_nothing_else(folder):
     folder.write(FILE)
-    assert folder.run("trigger", "prebuild", "--dry-run").stdout == "warm\n"
+    assert folder.run("trigger", "prebuild", "--dry-run").stdout == "warm\npale\n"
     assert folder.run("trigger", "prebuild").returncode == 0
-    assert folder.run("trigger", "prebuild").returncode == 0
+    built = folder.run("automations", "trigger", "prebuild")
+    assert (built.returncode, "pale failed: exited 4; the prebuild goes on" in built.stderr) == (0, True)
     assert (folder.root / "warmed").read_text() == "warm\nwarm\n"
     assert {name for name, node in folder.status().items() if node["phase"] == "running"} == set()
     failed = folder.run("trigger", "beforeSnapshot")

@@ -11,6 +11,8 @@ import typer
 
 from devtools import console
 from devtools.cli import nodes
+from devtools.cli.progress import Progress
+from devtools.cli.settle import judge, settled
 from devtools.errors import WrongUse
 from devtools.manifest.model import TRIGGERS
 from devtools.manifest.shape import did_you_mean
@@ -21,7 +23,10 @@ def command(
     name: Annotated[str, typer.Argument(metavar="NAME", help=", ".join(TRIGGERS))],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be started.")] = False,
 ) -> int:
-    """Fire a trigger: tasks run anew, services that run stay as they are; fails where one of them fails."""
+    """Fire a trigger: tasks run anew, services that run stay; fails where one fails that must not.
+
+    In a prebuild only tasks with `prebuildRequiresSuccess` must not.
+    """
     if name not in TRIGGERS:
         raise WrongUse(
             f"no trigger is called `{name}`", hint=did_you_mean(name, TRIGGERS) or ", ".join(TRIGGERS)
@@ -35,5 +40,11 @@ def command(
     if not named:
         console.say(f"nothing is triggered by {name}")
         return 0
-    nodes.start(session, named, rerun=True)
+    ended = settled(nodes.begin(session, named, rerun=True), Progress())
+    if name == "prebuild":
+        optional = {task.id for task in session.files[0].tasks.values() if not task.prebuild_requires_success}
+        for node in [node for node in ended if node["phase"] == "failed" and node["id"] in optional]:
+            console.warn(f"{node['id']} failed: {node['reason']}; the prebuild goes on without it")
+        ended = [node for node in ended if node["id"] not in optional]
+    judge(ended)
     return 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devtools import environment as env
+from devtools.manifest.containers import Containers
 from devtools.manifest.load import edges_of
 from devtools.manifest.model import Automations, Overlay, ProbeText, RunsOn, Service, ServiceOverlay, Task
 from devtools.plan import DEFAULT_READY_DEADLINE_S, FORMAT_GRACE_S, TASK_GRACE_S, Definition, Plan, Probe
@@ -26,8 +27,10 @@ def resolve(
     overlay: Overlay,
     ports: Mapping[str, int],
     user: Mapping[str, str],
+    containers: Containers | None = None,
 ) -> Plan:
     """The plan of a workspace whose ports are already chosen; `user` is the user's own environment."""
+    engine = containers or Containers()
     edges = edges_of(automations, overlay)
     children = env.child_environment(workspace, user, ports, overlay.database)
     external = overlay.database.service if overlay.database and env.has_external_database(user) else None
@@ -36,10 +39,12 @@ def resolve(
         extra = overlay.services.get(name, ServiceOverlay())
         reason = "external database" if name == external else ""
         for definition in _replicas(workspace, service, extra, edges[name], ports, reason):
-            definitions[definition.id] = definition
+            definitions[definition.id] = _contained(definition, service.runs_on, engine)
     for name, task in automations.tasks.items():
         extra = overlay.tasks.get(name, ServiceOverlay())
-        definitions[name] = _task(workspace, task, extra, edges[name], ports)
+        definitions[name] = _contained(
+            _task(workspace, task, extra, edges[name], ports), task.runs_on, engine
+        )
     definitions = {name: _on_replicas(item, overlay) for name, item in definitions.items()}
     return Plan(
         name=overlay.workspace or workspace.root.name,
@@ -126,7 +131,6 @@ def _service(
         restart_backoff_s=extra.restart_backoff_s,
         restart_max=extra.restart_max,
         external=external,
-        refused=_refused(service.runs_on),
         role=service.role,
         watch=extra.watch,
         profiles=extra.profiles,
@@ -151,7 +155,6 @@ def _task(
         env=_env(workspace, extra, ports),
         grace_s=TASK_GRACE_S,
         profiles=extra.profiles,
-        refused=_refused(task.runs_on),
     )
 
 
@@ -178,10 +181,22 @@ def _probe(probe: ProbeText, ports: Mapping[str, int], timeout_s: float) -> Prob
     )
 
 
-def _refused(runs_on: RunsOn | None) -> str:
-    if runs_on is None or runs_on.kind == "machine":
-        return ""
-    return f"runs on docker ({runs_on.image}), and no container engine is used here"
+def _contained(definition: Definition, runs_on: RunsOn | None, engine: Containers) -> Definition:
+    """The definition with its commands in a container, where the format wants that."""
+    if runs_on is None or runs_on.kind != "docker" or definition.refused:
+        return definition
+    if refused := engine.refused(runs_on):
+        return replace(definition, refused=refused)
+    name, ready = definition.id, definition.ready
+    if ready is not None and ready.kind == "exec":
+        ready = replace(ready, command=engine.inside(name, ready.command))
+    return replace(
+        definition,
+        command=engine.start(name, definition.command, runs_on),
+        ready=ready,
+        # A signal would reach the engine's client only; killed, it leaves the container behind.
+        stop_command=engine.stop(name, definition.stop_command, definition.grace_s),
+    )
 
 
 def _urls(overlay: Overlay, ports: Mapping[str, int]) -> dict[str, str]:
