@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import shlex
 import urllib.request
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -11,6 +13,8 @@ import pytest
 from devtools.errors import Blocked, DevtoolsError, WrongUse
 from devtools.instances import database, life, refs, snapshot
 from devtools.workspace import Workspace
+
+README = Path(__file__).parent.parent.parent.parent / "README.md"
 
 
 def page(port: int) -> str:
@@ -215,3 +219,13 @@ def test_a_shell_that_still_works_in_an_instance_is_named(home):
     home.run("instance", "remove", "one", "--force")
     process.communicate(timeout=60)
     assert not home.tree("one").exists()
+
+
+def test_the_commands_of_the_readme_work(home):
+    section = README.read_text().partition("## Instances")[2].partition("\n## ")[0]
+    block = section.partition("```console\n")[2].partition("```")[0]
+    commands = [shlex.split(line.removeprefix("$ devtools ")) for line in block.splitlines()]
+    assert len(commands) == 8
+    for words in commands:
+        home.run(*words)
+    assert home.json("instance", "list") == []
