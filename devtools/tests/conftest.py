@@ -50,15 +50,15 @@ class Folder:
         )
 
     def begin(self, *arguments: str, words: Path | None = None) -> subprocess.Popen[str]:
-        """Start one devtools command; `words` is a file for what it says, so that a test can wait for it."""
+        """Start one devtools command; `words` is a file for what it says, to wait for it."""
         with contextlib.ExitStack() as files:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "devtools", *arguments],
                 cwd=self.root,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=files.enter_context(words.open("w")) if words else subprocess.PIPE,
+                stdout=files.enter_context(words.open("w")) if words else subprocess.PIPE,
+                stderr=subprocess.STDOUT if words else subprocess.PIPE,
                 text=True,
             )
         self.started.append(process)
@@ -85,6 +85,14 @@ class Folder:
 
     def ask(self, request: str, body: object = None) -> tuple[int, dict[str, Any]]:
         """One HTTP request over the supervisor's socket, as curl would send it."""
+        status, answer = self._exchange(request, body)
+        return status, json.loads(answer)
+
+    def ask_lines(self, request: str, body: object = None) -> list[dict[str, Any]]:
+        """The lines of a stream, once it has ended."""
+        return [json.loads(line) for line in self._exchange(request, body)[1].splitlines()]
+
+    def _exchange(self, request: str, body: object) -> tuple[int, bytes]:
         path = json.loads((self.state / "supervisor.json").read_text())["socket"]
         data = b"" if body is None else json.dumps(body).encode()
         head = f"{request} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n\r\n"
@@ -96,7 +104,7 @@ class Folder:
             while part := connection.recv(65536):
                 answer += part
         status, _, rest = answer.partition(b"\r\n\r\n")
-        return int(status.split()[1]), json.loads(rest)
+        return int(status.split()[1]), rest
 
     def node(self, name: str) -> dict[str, Any]:
         """One node as the supervisor has it now, for waits: a command costs 0.2 s, this a millisecond."""

@@ -22,6 +22,7 @@ COMMANDS: dict[str, Entry] = {
     "up": Entry("devtools.cli.up:command", "Start the workspace, prove it ready, validate it."),
     "down": Entry("devtools.cli.down:command", "Stop everything and leave nothing behind."),
     "status": Entry("devtools.cli.status:command", "Show services, tasks, URLs and the database."),
+    "view": Entry("devtools.cli.view:command", "Everything on one screen: state, logs, start-up, actions."),
     "logs": Entry("devtools.cli.logs:command", "Show the logs of all or some services and tasks."),
     "restart": Entry("devtools.cli.restart:command", "Restart services."),
     "why": Entry("devtools.cli.why:command", "Explain why a service or task is not ready."),
@@ -30,6 +31,8 @@ COMMANDS: dict[str, Entry] = {
         "devtools.cli.doctor:command", "Find what is wrong here, name the mend, mend what is safe."
     ),
     "trigger": Entry("devtools.cli.trigger:command", "Start what a trigger of the platform names."),
+    "wait": Entry("devtools.cli.await_:wait", "Wait until services are ready and tasks have succeeded."),
+    "attach": Entry("devtools.cli.attach:command", "Watch what happens and what is logged; Ctrl-C detaches."),
     "await": Entry("devtools.cli.await_:command", "Wait until services are ready (for start commands)."),
     "exec": Entry("devtools.cli.exec:command", "Run a command in the workspace's environment."),
     "automations": Entry(

@@ -21,11 +21,12 @@ def test_the_commands_of_the_first_lesson_work(folder, free_port):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "automations.yaml  valid    0       0         1         1" in done.stdout
     assert "hello from a task" in done.stdout
+    assert '"phase": "running"' in done.stdout, "the API's own answer"
     assert "everything is stopped" in done.stderr
 
 

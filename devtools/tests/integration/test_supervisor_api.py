@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from devtools_waiting import until
+from jsonschema import Draft202012Validator
+
+from devtools.supervisor import server
 
 ONE = "services: {a: {name: A, triggeredBy: [postEnvironmentStart], commands: {start: exec sleep 600}}}\n"
 
 
-def test_every_documented_route_exists(folder):
+def fits(document: dict, name: str, value: object) -> list[str]:
+    """What is wrong with a value by a schema of the document; a key that it does not name is wrong, too."""
+    schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+    faults = [fault.message for fault in Draft202012Validator(schema).iter_errors(value)]
+    named = document["components"]["schemas"][name]["properties"]
+    return faults + [f"{key} is not documented" for key in set(value) - set(named)]
+
+
+def test_every_documented_route_exists_and_every_route_is_documented(folder):
     folder.write(ONE)
     folder.up()
     status, document = folder.ask("GET /openapi.json")
@@ -23,10 +37,48 @@ def test_every_documented_route_exists(folder):
     for path, methods in document["paths"].items():
         if path in ("/v1/events", "/v1/down", "/v1/kill"):
             continue
-        for method in methods:
+        for method, operation in methods.items():
             status, answer = folder.ask(f"{method.upper()} {path}", {} if method == "post" else None)
             assert "no route" not in str(answer), path
-            assert status in (200, 400, 404)
+            assert str(status) in operation["responses"], path
+    routes = re.findall(r'\("(GET|POST)", "([^"]+)"\)', inspect.getsource(server))
+    assert {(method.lower(), path) for method, path in routes} == {
+        (method, path) for path, methods in document["paths"].items() for method in methods
+    }
+
+
+def test_answers_are_as_documented(folder):
+    folder.write(ONE + "tasks: {t: {name: T, command: 'true'}}\n")
+    folder.up()
+    document = folder.ask("GET /openapi.json")[1]
+    shown = folder.ask("GET /v1/status")[1]
+    assert fits(document, "Status", shown) == []
+    for node in shown["nodes"]:
+        assert fits(document, "Node", node) == []
+    events = folder.ask_lines("POST /v1/start", {"ids": ["t"]})
+    for event in events:
+        assert fits(document, "Event", event) == []
+    assert events[-1]["result"]["nodes"][0]["phase"] == "succeeded"
+    assert folder.ask("GET /v1/wait?ids=a,t&timeout=60") == (200, {"ok": True})
+    late = folder.ask("POST /v1/stop", {"ids": ["nobody"]})
+    assert (late[0], fits(document, "Error", late[1])) == (404, [])
+
+
+def test_wait_tells_what_is_missing_when_time_is_up_and_what_will_never_come(folder):
+    folder.write(
+        "services:\n"
+        "  late: {name: L, commands: {start: exec sleep 600, ready: test -f ok}}\n"
+        "  dead: {name: D, commands: {start: exit 3}}\n"
+    )
+    folder.begin("up", "--no-validate", "--only", "late,dead")
+    until(lambda: folder.node("dead")["phase"] == "failed", "dead has failed", 60)
+    _, answer = folder.ask("GET /v1/wait?ids=late&timeout=0.05")
+    assert answer == {"ok": False, "reason": "late not ready in time", "timed_out": True}
+    assert folder.ask("GET /v1/wait?ids=dead")[1] == {"ok": False, "reason": "dead failed: exited 3"}
+    (folder.root / "ok").touch()
+    assert folder.run("wait", "late", "--timeout", "60s").returncode == 0
+    refused = folder.run("wait", "dead")
+    assert (refused.returncode, "dead failed: exited 3" in refused.stderr) == (1, True)
 
 
 def test_nonsense_is_answered_and_harms_nobody(folder):
@@ -141,3 +193,29 @@ def test_logs_can_be_filtered_and_read_as_json(folder):
     assert folder.run("logs", "--since", "1h", "t").stdout.count("\n") == 3
     assert folder.run("logs", "tt").returncode == 2
     assert "did you mean `t`?" in folder.run("logs", "tt").stderr
+
+
+def test_who_attaches_sees_changes_and_lines_and_leaves_everything_running(folder):
+    folder.write(ONE.replace("exec sleep", "echo here I am; exec sleep"))
+    folder.up()
+    words = folder.root / "words"
+    attached = folder.begin("attach", words=words)
+    until(lambda: "ready" in words.read_text(), "the state is told", 60)
+    until(lambda: "here I am" in words.read_text(), "the log is shown", 60)
+    attached.send_signal(signal.SIGINT)
+    assert attached.wait(60) == 0
+    assert "detached; everything goes on" in words.read_text()
+    assert folder.node("a")["phase"] == "running"
+
+
+def test_who_is_attached_at_the_end_ends_as_well(folder):
+    folder.write(ONE)
+    folder.up()
+    words = folder.root / "words"
+    attached = folder.begin("attach", words=words)
+    until(lambda: "ready" in words.read_text(), "it is attached", 60)
+    folder.down()
+    assert attached.wait(60) == 0
+    assert "everything is stopped" in words.read_text()
+    alone = folder.run("attach")
+    assert (alone.returncode, "nothing is running here" in alone.stderr) == (1, True)

@@ -15,7 +15,8 @@ from devtools import console
 from devtools.errors import DevtoolsError, WrongUse
 from devtools.manifest.shape import did_you_mean, seconds
 from devtools.plan import Definition, Plan, Probe
-from devtools.session import Session, open_session
+from devtools.session import Session, need_supervisor, open_session
+from devtools.supervisor.client import Lost
 
 if TYPE_CHECKING:
     import typer
@@ -31,9 +32,7 @@ def command(
     """Wait until the services are ready (tasks: have succeeded)."""
     if os.environ.get("DEVTOOLS_ORDERED") == "1":
         return 0
-    limit = seconds(timeout)
-    if limit is None:
-        raise WrongUse(f"--timeout: `{timeout}` is no duration", hint="for example 30s or 2m")
+    limit = _limit(timeout)
     session = open_session()
     answer = session.client.get("/v1/wait", timeout_s=limit + 5, ids=",".join(names), timeout=str(limit))
     if answer is None:
@@ -41,6 +40,34 @@ def command(
     elif not answer["ok"]:
         raise DevtoolsError(answer["reason"], hint=f"devtools why {names[0]}")
     return 0
+
+
+def wait(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[SERVICE]...")] = None,
+    timeout: Annotated[str, typer.Option(help="How long at most.")] = DEFAULT_TIMEOUT,
+) -> int:
+    """Wait until services are ready and tasks have succeeded: the named ones, or all that are on their way.
+
+    Exit 1 at once where one of them has failed, where time is up, or where nothing runs.
+    """
+    session = open_session()
+    status = need_supervisor(session)
+    under_way = [node["id"] for node in status["nodes"] if node["phase"] in ("starting", "running")]
+    limit = _limit(timeout)
+    asked = ",".join(names or under_way)
+    answer = session.client.get("/v1/wait", timeout_s=limit + 5, ids=asked, timeout=str(limit))
+    if answer is None:
+        raise Lost
+    if not answer["ok"]:
+        raise DevtoolsError(answer["reason"], hint="devtools why SERVICE")
+    return 0
+
+
+def _limit(timeout: str) -> float:
+    limit = seconds(timeout)
+    if limit is None:
+        raise WrongUse(f"--timeout: `{timeout}` is no duration", hint="for example 30s or 2m")
+    return limit
 
 
 def _wait_alone(session: Session, names: list[str], limit_s: float) -> None:

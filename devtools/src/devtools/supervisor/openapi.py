@@ -1,56 +1,194 @@
 """The OpenAPI document of the supervisor's API.
 
-It must list exactly the routes of `server.py`; a test compares them.
+It must list exactly the routes of `server.py` and the keys of its answers; a test compares both.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-_STREAM = "JSON lines: `{node}` at every change, `{result}` at the end."
+Schema = dict[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_FLAG: Schema = {"type": "boolean"}
+_COUNT: Schema = {"type": "integer"}
+_IDS: Schema = {"type": "array", "items": _TEXT, "description": "Ids of automations.yaml."}
+_PLAN: Schema = {"type": "object", "description": "A resolved workspace, as `devtools` sends it."}
+_GRACE: Schema = {"type": ["number", "null"], "description": "Cuts every service's own grace, in seconds."}
+_PHASES = ("pending", "starting", "running", "stopping", "stopped", "succeeded", "failed")
 
 
-def _route(summary: str, *, stream: bool = False, query: tuple[str, ...] = ()) -> dict[str, Any]:
-    kind = "application/x-ndjson" if stream else "application/json"
-    route: dict[str, Any] = {
-        "summary": summary,
-        "responses": {
-            "200": {
-                "description": _STREAM if stream else "The answer.",
-                "content": {kind: {"schema": {"type": "object"}}},
-            }
-        },
+def _or_null(schema: Schema, description: str) -> Schema:
+    return {**schema, "type": [schema["type"], "null"], "description": description}
+
+
+def _moment(description: str) -> Schema:
+    return _or_null({"type": "number"}, f"{description}, in seconds since 1970.")
+
+
+def _object(properties: dict[str, Schema], *, optional: tuple[str, ...] = ()) -> Schema:
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required}
+
+
+_NODE = _object(
+    {
+        "id": _TEXT,
+        "kind": {"type": "string", "enum": ["service", "task"]},
+        "name": _TEXT,
+        "phase": {"type": "string", "enum": list(_PHASES)},
+        "reason": {"type": "string", "description": "Why it is in this phase; empty where that is plain."},
+        "ready": _FLAG,
+        "since": {"type": "number", "description": "When the phase began, in seconds since 1970."},
+        "pid": _or_null(_COUNT, "The leader of its session."),
+        "ports": {"type": "array", "items": _COUNT},
+        "restarts": _COUNT,
+        "waits_for": _IDS,
+        "depends_on": _IDS,
+        "probe": {"type": "string", "description": "The last answer of its probe."},
+        "deadline": _moment("When it has to be ready"),
+        "exit_code": _or_null(_COUNT, "Negative: the signal that ended it."),
+        "requested_at": _moment("When it was asked for"),
+        "started_at": _moment("When its process began"),
+        "ready_at": _moment("When it was ready; a task: when it had succeeded"),
+        "ended_at": _moment("When its last process was gone"),
+        "stale": {"type": "boolean", "description": "It runs by an older definition than the plan's."},
+        "cpu": _or_null({"type": "number"}, "Percent of one core since the last question, its whole tree."),
+        "memory_bytes": _or_null(_COUNT, "Resident memory of its whole tree."),
+        "processes": {"type": "integer", "description": "How many processes its tree has."},
+    },
+    optional=("cpu", "memory_bytes", "processes"),
+)
+_STATUS = _object(
+    {
+        "name": _TEXT,
+        "nodes": {"type": "array", "items": {"$ref": "#/components/schemas/Node"}},
+        "urls": {"type": "object", "additionalProperties": _TEXT},
+        "ports": {"type": "object", "additionalProperties": _COUNT},
+        "database_url": _or_null(_TEXT, "Where the workspace has a database."),
+        "pid": {"type": "integer", "description": "The supervisor's own."},
+        "closing": {"type": "boolean", "description": "Everything is being stopped."},
     }
+)
+_WAITED = _object({"ok": _FLAG, "reason": _TEXT, "timed_out": _FLAG}, optional=("reason", "timed_out"))
+_OK = _object({"ok": _FLAG})
+_ERROR = _object({"error": _TEXT, "known": _IDS}, optional=("known",))
+_NODES: Schema = {"type": "array", "items": {"$ref": "#/components/schemas/Node"}}
+_EVENT: Schema = {
+    "type": "object",
+    "description": "One line of a stream; it has exactly one of these keys.",
+    "properties": {
+        "node": {"$ref": "#/components/schemas/Node"},
+        "leftovers": _object({"adopted": _IDS, "ended": _COUNT}),
+        "begun": _IDS,
+        "result": _object({"begun": _IDS, "nodes": _NODES}, optional=("begun",)),
+    },
+    "minProperties": 1,
+    "maxProperties": 1,
+}
+
+
+def _answers(schema: str, *refusals: tuple[str, str], stream: bool = False) -> Schema:
+    kind = "application/x-ndjson" if stream else "application/json"
+    told = "JSON lines, each an Event: a node at every change, the result last." if stream else "The answer."
+    content = {kind: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    answers: Schema = {"200": {"description": told, "content": content}}
+    for status, description in refusals:
+        error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+        answers[status] = {"description": description, "content": error}
+    return answers
+
+
+_BAD = ("400", "The request cannot be read.")
+_UNKNOWN = ("404", "Nothing has this id; `known` lists what there is.")
+_CLOSING = ("409", "Everything is being stopped.")
+_LARGE = ("413", "The body is larger than 16 MiB.")
+
+
+def _get(name: str, summary: str, schema: str, *refusals: tuple[str, str], **query: Schema) -> Schema:
+    stream = schema == "Event"
+    operation: Schema = {"operationId": name, "summary": summary}
+    operation["responses"] = _answers(schema, *refusals, stream=stream)
     if query:
-        route["parameters"] = [
-            {"name": name, "in": "query", "required": False, "schema": {"type": "string"}} for name in query
+        operation["parameters"] = [
+            {"name": key, "in": "query", "required": False, "schema": value} for key, value in query.items()
         ]
-    return route
+    return {"get": operation}
 
 
-def _post(summary: str, *keys: str, stream: bool = True) -> dict[str, Any]:
-    route = _route(summary, stream=stream)
-    if keys:
-        properties: dict[str, dict[str, str]] = {key: {} for key in keys}
-        schema = {"type": "object", "properties": properties}
-        route["requestBody"] = {"content": {"application/json": {"schema": schema}}}
-    return {"post": route}
+def _post(
+    name: str, summary: str, schema: str, *refusals: tuple[str, str], needs: str = "", **body: Schema
+) -> Schema:
+    operation: Schema = {"operationId": name, "summary": summary}
+    operation["responses"] = _answers(schema, _BAD, *refusals, _LARGE, stream=schema == "Event")
+    if body:
+        described = {"type": "object", "properties": body, "required": needs.split()}
+        operation["requestBody"] = {
+            "required": bool(needs),
+            "content": {"application/json": {"schema": described}},
+        }
+    return {"post": operation}
 
+
+_TETHER: Schema = {"type": "string", "description": "Set: when this connection ends, everything is stopped."}
+_TIMEOUT: Schema = {"type": "number", "default": 60, "description": "Seconds."}
+_NAMES: Schema = {"type": "string", "description": "Ids, with commas between them."}
+_RERUN: Schema = {"type": "boolean", "description": "Every task on the way runs again."}
 
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",
-    "info": {"title": "devtools supervisor", "version": "1"},
+    "info": {
+        "title": "devtools supervisor",
+        "version": "1",
+        "description": "Over the Unix socket that `.devtools/supervisor.json` names; its owner only.",
+    },
     "paths": {
-        "/v1/status": {"get": _route("Every service and task, with ports, processor and memory.")},
-        "/v1/events": {"get": _route("Every node, then every change.", stream=True, query=("tether",))},
-        "/v1/wait": {"get": _route("Wait until nodes are ready.", query=("ids", "timeout"))},
-        "/v1/plan": _post("Take a plan without starting anything.", "plan", stream=False),
-        "/v1/up": _post("Take a plan and start the roots and what they depend on.", "plan", "roots"),
-        "/v1/start": _post("Start nodes.", "plan", "ids", "rerun"),
-        "/v1/stop": _post("Stop nodes.", "plan", "ids", "grace_s"),
-        "/v1/restart": _post("Stop and start nodes.", "plan", "ids"),
-        "/v1/down": _post("Stop everything and end the supervisor.", "grace_s"),
-        "/v1/kill": _post("SIGKILL to everything that runs.", stream=False),
-        "/openapi.json": {"get": _route("This document.")},
+        "/v1/status": _get("status", "Every node, with ports, processor and memory.", "Status"),
+        "/v1/events": _get("events", "Every node, then every change.", "Event", tether=_TETHER),
+        "/v1/wait": _get(
+            "wait", "Wait until nodes are ready.", "Waited", _BAD, _UNKNOWN, ids=_NAMES, timeout=_TIMEOUT
+        ),
+        "/v1/plan": _post("plan", "Take a plan without starting anything.", "Ok", needs="plan", plan=_PLAN),
+        "/v1/up": _post(
+            "up",
+            "Take a plan, then start the roots and what they depend on.",
+            "Event",
+            _UNKNOWN,
+            _CLOSING,
+            needs="plan roots",
+            plan=_PLAN,
+            roots=_IDS,
+        ),
+        "/v1/start": _post(
+            "start",
+            "Start nodes and what they depend on.",
+            "Event",
+            _UNKNOWN,
+            _CLOSING,
+            needs="ids",
+            plan=_PLAN,
+            ids=_IDS,
+            rerun=_RERUN,
+        ),
+        "/v1/stop": _post(
+            "stop", "Stop nodes.", "Event", _UNKNOWN, needs="ids", plan=_PLAN, ids=_IDS, grace_s=_GRACE
+        ),
+        "/v1/restart": _post(
+            "restart", "Stop and start nodes.", "Event", _UNKNOWN, _CLOSING, needs="ids", plan=_PLAN, ids=_IDS
+        ),
+        "/v1/down": _post("down", "Stop everything and end the supervisor.", "Event", grace_s=_GRACE),
+        "/v1/kill": _post("kill", "SIGKILL to everything that runs.", "Ok"),
+        "/openapi.json": _get("openapi", "This document.", "Document"),
+    },
+    "components": {
+        "schemas": {
+            "Node": _NODE,
+            "Status": _STATUS,
+            "Event": _EVENT,
+            "Waited": _WAITED,
+            "Ok": _OK,
+            "Error": _ERROR,
+            "Document": {"type": "object"},
+        }
     },
 }

@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any, cast
 
 from devtools import plan as plans
-from devtools.supervisor import http, openapi
+from devtools.supervisor import http
 from devtools.supervisor.node import ENDED, Node
 from devtools.supervisor.watch import Watcher
 
@@ -90,6 +90,8 @@ class Server:
         return {**self.engine.status(), "pid": os.getpid(), "closing": self.engine.is_closing}
 
     async def _openapi(self, _: http.Request) -> dict[str, Any]:
+        from devtools.supervisor import openapi  # seldom asked for: no start waits for it
+
         return openapi.DOCUMENT
 
     async def _plan(self, request: http.Request) -> dict[str, Any]:
@@ -122,13 +124,14 @@ class Server:
     async def _up(self, request: http.Request, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._refuse_while_closing()
         plan = self._take_plan(request)
+        roots = self._listed(request, "roots")
         leftovers = self.engine.leftovers
         stream = http.Stream(writer)
         if not leftovers.is_settled:
             kept = {item.id for item in plan.definitions.values() if leftovers.adoptable(item)}
             ended = await leftovers.reap_unknown(kept)
             stream.send({"leftovers": {"adopted": sorted(kept), "ended": ended}})
-        await self._drive(stream, self._listed(request, "roots"))
+        await self._drive(stream, roots)
 
     async def _start(
         self, request: http.Request, _: asyncio.StreamReader, writer: asyncio.StreamWriter
