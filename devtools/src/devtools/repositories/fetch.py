@@ -34,6 +34,7 @@ PATIENT = {
     "GIT_HTTP_LOW_SPEED_TIME": "60",
     "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=20",
 }
+OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX")
 
 
 @dataclass(frozen=True)
@@ -215,7 +216,8 @@ def without_credentials(url: str) -> tuple[str, dict[str, str]]:
 
 def git(command: Sequence[str], secrets: Mapping[str, str], deadline_s: float = CLONE_DEADLINE_S) -> str:
     """What git printed. Raises FetchError; after the deadline git and all it started are killed."""
-    environment = {**PATIENT, **os.environ, "LC_ALL": "C", **secrets}
+    own = {name: value for name, value in os.environ.items() if name not in OF_A_HOOK}
+    environment = {**PATIENT, **own, "LC_ALL": "C", **secrets}
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
