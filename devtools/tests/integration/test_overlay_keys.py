@@ -1,7 +1,8 @@
-"""Profiles, replicas and watch: what the overlay adds to services, over real processes."""
+"""Profiles, replicas, watch, probes and restarts: what the overlay adds to services, over real processes."""
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -105,10 +106,10 @@ def test_a_changed_file_restarts_its_service_and_what_depends_on_it(folder):
     (folder.root / "src" / "deep" / "b.py").write_text("2")
 
     def renewed() -> bool:
-        nodes = folder.status()
+        nodes = {name: folder.node(name) for name in ("low", "mid", "top")}
         return all(
-            nodes[name]["phase"] == "running" and nodes[name]["pid"] not in (None, before[name])
-            for name in ("low", "mid", "top")
+            node["phase"] == "running" and node["pid"] not in (None, before[name])
+            for name, node in nodes.items()
         )
 
     until(renewed, "low, mid and top have been restarted", PATIENCE_S)
@@ -123,9 +124,9 @@ def test_a_failed_service_is_tried_again_when_its_file_changes(folder):
     (folder.root / "code" / "main.sh").write_text("exit 1")
     folder.write(services("a", start="exec bash code/main.sh"), "services: {a: {watch: code/main.sh}}\n")
     folder.run("up", "--no-validate")
-    until(lambda: folder.status()["a"]["phase"] == "failed", "it has failed", PATIENCE_S)
+    until(lambda: folder.node("a")["phase"] == "failed", "it has failed", PATIENCE_S)
     (folder.root / "code" / "main.sh").write_text("exec sleep 600")
-    until(lambda: folder.status()["a"]["phase"] == "running", "it runs", PATIENCE_S)
+    until(lambda: folder.node("a")["phase"] == "running", "it runs", PATIENCE_S)
 
 
 def test_what_somebody_stopped_is_not_started_by_a_change(folder):
@@ -135,5 +136,35 @@ def test_what_somebody_stopped_is_not_started_by_a_change(folder):
     folder.run("service", "stop", "a")
     before = folder.status()["b"]["pid"]
     (folder.root / "src" / "x").write_text("1")
-    until(lambda: folder.status()["b"]["pid"] not in (None, before), "b has been restarted", PATIENCE_S)
+    until(lambda: folder.node("b")["pid"] not in (None, before), "b has been restarted", PATIENCE_S)
     assert folder.status()["a"]["phase"] == "stopped"
+
+
+def test_a_tcp_and_an_http_probe_make_a_service_ready(folder, free_port):
+    folder.write(
+        services("web", "site", start="exec python3 -u -m http.server $PORT --bind 127.0.0.1"),
+        f"ports: {{web: {free_port}, site: {free_port + 1}}}\nservices:\n"
+        "  web: {ports: [web], env: {PORT: '${ports.web}'}, ready: {tcp: {port: web}, timeout: 60s}}\n"
+        "  site: {ports: [site], env: {PORT: '${ports.site}'}, dependsOn: {web: ready},"
+        " ready: {http: {port: site, path: /nowhere, status: 404}, timeout: 60s}}\n",
+    )
+    folder.up()
+    web, site = folder.node("web"), folder.node("site")
+    assert (web["phase"], site["phase"]) == ("running", "running")
+    assert web["probe"] == f"port {web['ports'][0]} takes connections"
+    assert site["probe"] == f"GET /nowhere on port {site['ports'][0]} answered 404"
+
+
+def test_a_service_that_always_restarts_waits_twice_as_long_each_time_and_gives_up(folder):
+    folder.write(
+        services("a", start="read up _ < /proc/uptime; echo $up >> tries"),
+        "services: {a: {restart: {policy: always, backoff: 100ms, max: 3}}}\n",
+    )
+    folder.run("up", "--no-validate")
+    until(lambda: folder.node("a")["phase"] == "failed", "it is given up", PATIENCE_S)
+    assert folder.node("a")["reason"] == "gave up after 3 restarts; it exited 0"
+    tries = [float(line) for line in (folder.root / "tries").read_text().split()]
+    pauses = [after - before for before, after in itertools.pairwise(tries)]
+    assert len(pauses) == 3
+    # The kernel's clock is told in hundredths.
+    assert all(pause >= least for pause, least in zip(pauses, (0.08, 0.18, 0.38), strict=True))

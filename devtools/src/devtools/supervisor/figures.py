@@ -27,7 +27,7 @@ def with_figures(nodes: list[Node]) -> list[dict[str, Any]]:
         item = node.to_json()
         item["cpu"], item["memory_bytes"] = None, None
         if node.run is not None:
-            pids = tree.members(node.run.pid, node.run.mark, processes)
+            pids = node.run.members(processes)
             ticks = sum(processes[pid].ticks for pid in pids)
             then, earlier = _before.get(node.run.mark, (node.started_at or now, 0))
             _before[node.run.mark] = (now, ticks)

@@ -94,7 +94,7 @@ class Leftovers:
         for name in kept & set(self._records):
             known = identity.from_json(self._records[name]["identity"])
             if known is not None:
-                spared |= tree.members(known.pid, self._records[name]["mark"])
+                spared |= tree.members(known.pid, self._records[name]["mark"], started=known.started)
         for name in set(self._records) - kept:
             await self.reap(name)
         doomed = set(tree.marked(f"{self.token}:")) - spared - {os.getpid()}

@@ -35,9 +35,10 @@ class Run:
     log_offset: int = 0
     is_adopted: bool = False
 
-    def members(self) -> set[int]:
-        """The living processes of this run, escapees included."""
-        return tree.members(self.pid, self.mark)
+    def members(self, processes: dict[int, tree.Process] | None = None) -> set[int]:
+        """The living processes of this run, escapees included, a stranger with a reused pid not."""
+        started = self.identity.started if self.identity else None
+        return tree.members(self.pid, self.mark, processes, started=started)
 
 
 @cache
@@ -119,6 +120,9 @@ async def wait_for_exits(pids: set[int], timeout_s: float) -> None:
 
 def signal_group(run: Run, number: signal.Signals) -> None:
     """Signal the leader's process group, where it is still that group."""
+    now = of(run.pid)
+    if run.identity is not None and now is not None and now != run.identity:
+        return  # the pid is a stranger's by now
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(run.pid, number)
 
@@ -135,7 +139,7 @@ async def _wait_some(run: Run, timeout_s: float, *, only_group: bool) -> bool:
     deadline = loop.time() + timeout_s
     while True:
         processes = tree.snapshot()
-        alive = tree.members(run.pid, run.mark, processes)
+        alive = run.members(processes)
         if only_group:
             alive = {pid for pid in alive if processes[pid].group == run.pid}
         if not alive:

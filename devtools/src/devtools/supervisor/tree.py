@@ -52,18 +52,23 @@ def snapshot() -> dict[int, Process]:
     return found
 
 
-def members(leader: int, mark: str, processes: dict[int, Process] | None = None) -> set[int]:
+def members(
+    leader: int, mark: str, processes: dict[int, Process] | None = None, *, started: int | None = None
+) -> set[int]:
     """The living processes of the run that `leader` began.
 
     mark: the run's value of DEVTOOLS_RUN, which every descendant inherits, whatever group, session or
-    parent it has moved to since.
+    parent it has moved to since. started: when the leader began; a younger process of the same pid is a
+    stranger (the number was free, so nothing of ours is in that group any more).
     """
     processes = snapshot() if processes is None else processes
     me = os.getpid()
+    holder = processes.get(leader)
+    is_reused = holder is not None and started is not None and holder.started != started
     tree = {
         process.pid
         for process in processes.values()
-        if (leader in (process.pid, process.group, process.session)) and process.pid != me
+        if not is_reused and leader in (process.pid, process.group, process.session) and process.pid != me
     }
     for process in processes.values():
         orphan = process.parent in (1, me) or process.parent not in processes
