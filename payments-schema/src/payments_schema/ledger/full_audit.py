@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, TypeVar
 from payments_schema.database.pool import Pool, unit_of_work
 from payments_schema.ledger import audit, seals
 from payments_schema.ledger.audit import Look
+from payments_schema.ledger.rolling import CHAIN
 from payments_schema.wire.ledger import Integrity, IntegrityCheck
 
 AT_ONCE = 3
 PIECES = 2
-CHAIN = "the chain of digests holds"
 
 T = TypeVar("T")
 Say = Callable[[str], None]
