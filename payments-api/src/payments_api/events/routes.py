@@ -26,7 +26,9 @@ class EventFilter(BaseModel):
     cursor: Annotated[SearchText | None, AbsentWhenEmpty] = Field(
         None, description="Id of the last event seen."
     )
-    type: Annotated[SearchText | None, AbsentWhenEmpty] = None
+    type: Annotated[SearchText | None, AbsentWhenEmpty] = Field(
+        None, description="A topic, or all that begin alike: `invoice.*`."
+    )
     subject: Annotated[SearchText | None, AbsentWhenEmpty] = None
     since: Annotated[Moment | None, AbsentWhenEmpty] = Field(None, description="Recorded then or later.")
     until: Annotated[Moment | None, AbsentWhenEmpty] = Field(None, description="Recorded before.")

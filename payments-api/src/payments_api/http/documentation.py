@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
+from payments_schema.events import pages
 from payments_schema.wire.payments import CreateBatchItem
 from payments_schema.wire.problems import Problem as ProblemModel
 from starlette.exceptions import HTTPException
@@ -159,6 +160,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
     item = {"$ref": "#/components/schemas/CreateBatchItem"}
     schemas["BatchRequest"]["properties"]["payments"]["items"] = item
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    document["webhooks"], told = pages.openapi_webhooks()
+    for name, schema in told.items():
+        if schemas.setdefault(name, schema) != schema:
+            raise ValueError(f"two schemas are called {name}")
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             _describe_operation(path, method, operation)

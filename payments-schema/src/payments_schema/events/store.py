@@ -91,10 +91,12 @@ async def list_page(
     """Events in the order in which readers may rely on: none appears before one that was shown.
 
     That order is (transaction, id): a number given early may become visible late.
+    type: a topic, or all that begin alike (`invoice.*`).
     since, until: recorded from `since` on, before `until`; both with a time zone.
     Raises InvalidCursor.
     """
     after = await _place(conn, cursor)
+    is_prefix = type is not None and type.endswith(".*")
     found = await conn.execute(
         """
         SELECT id, type, version, subject, data, recorded_at FROM core.event
@@ -102,6 +104,7 @@ async def list_page(
             AND transaction < pg_snapshot_xmin(pg_current_snapshot())
             AND (%(subject)s::text IS NULL OR subject = %(subject)s)
             AND (%(type)s::text IS NULL OR type = %(type)s)
+            AND (%(prefix)s::text IS NULL OR starts_with(type, %(prefix)s))
             AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s)
             AND (%(until)s::timestamptz IS NULL OR recorded_at < %(until)s)
         ORDER BY transaction, id
@@ -111,7 +114,8 @@ async def list_page(
             "transaction": after[0],
             "after": after[1],
             "subject": subject,
-            "type": type,
+            "type": None if is_prefix else type,
+            "prefix": type[:-1] if type is not None and is_prefix else None,
             "since": since,
             "until": until,
             "fetch": limit + 1,
