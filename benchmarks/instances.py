@@ -27,6 +27,8 @@ import psutil
 import psycopg
 from devtools.chaos.proxy import Proxy, Toxic
 from devtools.instances import database, life, server
+from devtools.manifest.model import Repository
+from devtools.repositories.clone import clone_missing
 from devtools.workspace import Workspace, locate
 from payments_schema.money import Money
 from payments_schema.payments.store import NewPayment, create_many
@@ -277,26 +279,18 @@ def _git(folder: Path, *arguments: str) -> None:
 
 
 def clones(room: Path) -> tuple[float, float]:
-    """Seconds of the slowest single `git clone`, and of `repos clone` of all of them."""
+    """Seconds of the slowest single `git clone`, and of all of them as `up` brings them."""
     with remotes(room) as urls:
         singles: list[float] = []
         for number, url in enumerate(urls):
             began = time.monotonic()
             _git(room, "clone", "--quiet", url, str(room / f"single{number}"))
             singles.append(time.monotonic() - began)
-        folder = room / "orchestrator"
-        folder.mkdir()
-        (folder / "automations.yaml").write_text("tasks: {t: {name: T, command: 'true'}}\n")
-        lines = [f"  r{number}: {{path: r{number}, url: '{url}'}}" for number, url in enumerate(urls)]
-        (folder / "workspace.yaml").write_text("\n".join(["workspace: w", "repositories:", *lines]) + "\n")
+        wanted = {
+            f"r{number}": Repository(f"r{number}", f"r{number}", url) for number, url in enumerate(urls)
+        }
         began = time.monotonic()
-        subprocess.run(
-            [sys.executable, "-P", "-m", "devtools", "repos", "clone"],
-            cwd=folder,
-            check=True,
-            capture_output=True,
-            env={**os.environ, "DEVTOOLS_STATE_DIR": str(folder / ".devtools")},
-        )
+        clone_missing(room / "together", wanted, dict(os.environ), say)
         return max(singles), time.monotonic() - began
 
 

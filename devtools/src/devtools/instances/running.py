@@ -59,7 +59,7 @@ def validate(instance: Instance, *, everything: bool = False) -> dict[str, Any] 
     task = load(file)[0].tasks.get("validate")
     if task is None or "devtools validate" not in task.command:
         return None
-    asked = ["exec", "--", "devtools", "validate", "--json", *(["--all"] if everything else [])]
+    asked = ["validate", "--json", *(["--all"] if everything else [])]
     done = subprocess.run(
         [venv.python(instance.tree), "-P", "-m", "devtools", *asked],
         cwd=instance.tree,

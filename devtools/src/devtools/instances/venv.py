@@ -5,6 +5,7 @@ Must not be made where the lock or a pyproject differs: there `./dev` installs a
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import sysconfig
@@ -30,6 +31,8 @@ def overlay(home: Path, tree: Path) -> bool:
     if (made / NOTE).exists() and (made / NOTE).read_bytes() == wanted(tree):
         return True
     shutil.rmtree(made, ignore_errors=True)
+    for folder in tree.glob("*/src"):
+        _share_bytecode(home / folder.relative_to(tree), folder)
     _build(base, made, sorted(folder for folder in tree.glob("*/src") if folder.is_dir()))
     (made / NOTE).write_bytes(wanted(tree))  # last: a half-made one is made again
     return True
@@ -47,6 +50,23 @@ def _build(base: Path, made: Path, sources: list[Path]) -> None:
     programs.mkdir()
     for program in (base / "bin").iterdir():
         _bring(program, programs / program.name, str(base / "bin"), str(programs))
+
+
+def _share_bytecode(home: Path, tree: Path) -> None:
+    """Give the sources that are the home's, byte by byte, its compiled form: it is bound to their times."""
+    for known in home.rglob("__pycache__"):
+        folder = tree / known.parent.relative_to(home)
+        if not folder.is_dir():
+            continue
+        target = folder / known.name
+        target.mkdir(exist_ok=True)
+        for compiled in known.glob(f"*.{sys.implementation.cache_tag}.pyc"):
+            source = known.parent / f"{compiled.name.partition('.')[0]}.py"
+            own = folder / source.name
+            if source.is_file() and own.is_file() and source.read_bytes() == own.read_bytes():
+                about = source.stat()
+                os.utime(own, ns=(about.st_atime_ns, about.st_mtime_ns))
+                shutil.copyfile(compiled, target / compiled.name)
 
 
 def _bring(program: Path, target: Path, before: str, after: str) -> None:
