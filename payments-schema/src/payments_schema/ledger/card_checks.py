@@ -107,6 +107,16 @@ FULL JOIN (
 WHERE r.payment_id IS NULL OR (r.merchant_minor, r.fee_minor) IS DISTINCT FROM (s.merchant, s.fee)
 """
 
+_BOUNDS: LiteralString = """
+SELECT id AS payment_id, authorized_minor, captured_minor, released_minor, fee_minor, settled_minor,
+    refunded_minor, fee_refunded_minor
+FROM core.card_payment
+WHERE captured_minor < 0 OR released_minor < 0 OR captured_minor + released_minor > authorized_minor
+    OR refunded_minor NOT BETWEEN 0 AND captured_minor OR fee_minor NOT BETWEEN 0 AND captured_minor
+    OR fee_refunded_minor NOT BETWEEN 0 AND least(fee_minor, refunded_minor)
+    OR settled_minor NOT BETWEEN 0 AND captured_minor - fee_minor
+"""
+
 _HOLDS: LiteralString = """
 SELECT coalesce(b.currency, h.currency) AS currency, b.on_the_ledger, h.open
 FROM (
@@ -144,6 +154,7 @@ WHERE starts_with(k.resource_id, 'pay_') AND (p.id IS NULL OR k.response ->> 'id
 
 CHECKS: tuple[tuple[str, LiteralString], ...] = (
     ("every card payment follows from its entries", _FOLLOWS),
+    ("no card payment takes more than it held or returns more than it took", _BOUNDS),
     ("captures and refunds sum up to their card payment", _PARTS),
     ("every refund names the captures that it returns", _PROVENANCE),
     ("holds on the ledger are those that are open", _HOLDS),

@@ -22,6 +22,18 @@ DAMAGE = {
         FOLLOWS,
         "UPDATE ledger.transaction SET kind = 'card_void' WHERE kind = 'card_expiry'",
     ),
+    "more taken than was held": (
+        "no card payment takes more than it held or returns more than it took",
+        "ALTER TABLE core.card_payment DROP CONSTRAINT no_more_than_held,"
+        " DROP CONSTRAINT status_follows_from_sums;"
+        " UPDATE core.card_payment SET authorized_minor = captured_minor - 1 WHERE captured_minor > 1",
+    ),
+    "more returned than was taken": (
+        "no card payment takes more than it held or returns more than it took",
+        "ALTER TABLE core.card_payment DROP CONSTRAINT no_more_than_captured,"
+        " DROP CONSTRAINT status_follows_from_sums;"
+        " UPDATE core.card_payment SET refunded_minor = captured_minor + 1 WHERE status = 'refunded'",
+    ),
     "a capture's row taken away": (
         "captures and refunds sum up to their card payment",
         "DELETE FROM core.card_capture WHERE number = 2",
