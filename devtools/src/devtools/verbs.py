@@ -22,6 +22,7 @@ COMMANDS: dict[str, Entry] = {
     "up": Entry("devtools.cli.up:command", "Start the workspace, prove it ready, validate it."),
     "down": Entry("devtools.cli.down:command", "Stop everything and leave nothing behind."),
     "status": Entry("devtools.cli.status:command", "Show services, tasks, URLs and the database."),
+    "view": Entry("devtools.cli.view:command", "Everything on one screen: state, logs, start-up, actions."),
     "logs": Entry("devtools.cli.logs:command", "Show the logs of all or some services and tasks."),
     "restart": Entry("devtools.cli.restart:command", "Restart services."),
     "why": Entry("devtools.cli.why:command", "Explain why a service or task is not ready."),

@@ -87,7 +87,7 @@ def _show(timeline: Timeline) -> None:
             f"{bar.waited_s:.2f}s",
             f"{bar.starting_s:.2f}s",
             f"{bar.ready_s:.2f}s",
-            _drawn(bar, timeline.total_s),
+            drawn(bar, timeline.total_s),
         ]
         for bar in timeline.bars
     ]
@@ -98,7 +98,8 @@ def _show(timeline: Timeline) -> None:
         console.out(f"not ready: {', '.join(timeline.not_ready)}")
 
 
-def _drawn(bar: Bar, total_s: float) -> str:
+def drawn(bar: Bar, total_s: float) -> str:
+    """A bar of the chart: spaces until it was asked for, dots while it waited, a stroke while it started."""
     scale = WIDTH / total_s if total_s else 0.0
     asked, begun, ready = (round(x * scale) for x in (bar.requested_s, bar.started_s, bar.ready_s))
     stroke = "█" if bar.is_critical else "━"
