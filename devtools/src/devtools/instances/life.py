@@ -134,7 +134,7 @@ def remove(home: Workspace, name: str, *, force: bool = False) -> dict[str, Any]
                 hint="end them, or remove --force",
             )
         gone["processes"] = not running.lives(instance)
-        gone["ports"] = running.all_free(listening)
+        gone["ports"] = running.all_free(instance, listening)
         gone["database"] = server.drop_database(instance, overlay)
         if not force:
             _refuse_loss(instance, overlay)  # once more: stopping took a while

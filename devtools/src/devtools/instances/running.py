@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from devtools.instances.place import Instance
 
 END_GRACE_S = 5.0
-PORTS_DEADLINE_S = 10.0
+PORTS_DEADLINE_S = 30.0
+SUPERVISOR_DEADLINE_S = 30.0
 
 
 def in_tree(instance: Instance, command: Sequence[str], *, aloud: bool = False) -> str:
@@ -110,6 +111,7 @@ def stop(instance: Instance) -> set[int]:
     if not instance.tree.exists():
         return set()
     numbers = set(port_numbers(instance).values())
+    _await_supervisor(instance)
     if lives(instance):
         devtools(instance, "down")
     first = instance.record.get("first_port")
@@ -117,14 +119,35 @@ def stop(instance: Instance) -> set[int]:
     return numbers & set(own)
 
 
-def all_free(numbers: set[int]) -> bool:
-    """True once nobody listens on these ports."""
+def _await_supervisor(instance: Instance) -> None:
+    """What a killed `up` has just launched is not yet in the books: wait until it is, or has ended."""
+    words = ["devtools.supervisor", str(instance.state_dir)]
+    deadline = time.monotonic() + SUPERVISOR_DEADLINE_S
+    while launch.holder(instance.state_dir) is None and time.monotonic() < deadline:
+        if not any(_has(process, words) for process in psutil.process_iter()):
+            return
+        time.sleep(0.05)
+
+
+def _has(process: psutil.Process, words: list[str]) -> bool:
+    with suppress(psutil.Error):
+        return process.status() != psutil.STATUS_ZOMBIE and set(words) <= set(process.cmdline())
+    return False
+
+
+def all_free(instance: Instance, numbers: set[int]) -> bool:
+    """True once nobody listens on these ports, or only a process that is not of this instance."""
     deadline = time.monotonic() + PORTS_DEADLINE_S
-    while not all(listeners.is_free(number) for number in numbers):
+    while not all(listeners.is_free(number) or _is_strangers(instance, number) for number in numbers):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
     return True
+
+
+def _is_strangers(instance: Instance, number: int) -> bool:
+    owner = listeners.owner(number)
+    return owner is not None and owner not in {process.pid for process in _of(instance)}
 
 
 def others(instance: Instance, *, end: bool) -> list[str]:
