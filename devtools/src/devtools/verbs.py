@@ -42,6 +42,7 @@ COMMANDS: dict[str, Entry] = {
     "service": Entry("devtools.cli.service:app", "List, start, stop, restart services and read their logs."),
     "task": Entry("devtools.cli.task:app", "List, start, stop tasks and read their logs."),
     "repos": Entry("devtools.cli.repos:app", "The repositories of the workspace."),
+    "change": Entry("devtools.cli.change:app", "One change over several repositories."),
     "instance": Entry("devtools.cli.instance:app", "Isolated copies of the workspace, side by side."),
     # room "workspace"
     "postgres": Entry("devtools.cli.postgres:app", "The embedded Postgres."),

@@ -22,7 +22,7 @@ from string import Template
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 PARALLEL = 8
-_held: set[int] = set()  # locks that git holds as well: what a killed call started counts until it has ended
+held: set[int] = set()  # locks that git holds as well: what a killed call started counts until it has ended
 _groups: set[int] = set()
 CLONE_DEADLINE_S = 900
 LEAN = ("--filter=blob:none",)
@@ -132,7 +132,7 @@ def _clone(root: Path, source: Source, environment: Mapping[str, str], options: 
             return  # another call brought it while this one waited
         shutil.rmtree(aside, ignore_errors=True)  # what a killed call left
         clean, secrets = without_credentials(url)
-        _held.add(handle.fileno())
+        held.add(handle.fileno())
         try:
             _bring(clean, aside, options, secrets)
             _check_out(aside, clean, source.ref, secrets)
@@ -141,7 +141,7 @@ def _clone(root: Path, source: Source, environment: Mapping[str, str], options: 
                 target.rmdir()  # only ever an empty folder: a filled one was not missing
             aside.rename(target)
         finally:
-            _held.discard(handle.fileno())
+            held.discard(handle.fileno())
             shutil.rmtree(aside, ignore_errors=True)
 
 
@@ -226,7 +226,7 @@ def git(command: Sequence[str], secrets: Mapping[str, str], deadline_s: float = 
         text=True,
         env=environment,
         start_new_session=True,
-        pass_fds=tuple(_held),
+        pass_fds=tuple(held),
     )
     _groups.add(process.pid)
     try:

@@ -88,6 +88,7 @@ def test_diverged_and_detached_and_unreachable_are_told_apart(fleet):
     assert rows["alpha"]["outcome"] == "left"
 
 
+@pytest.mark.long
 def test_a_renamed_remote_is_followed_and_a_missing_upstream_is_named(fleet):
     new = theirs(fleet)
     alpha = Checkout(fleet.folder / "alpha")
@@ -114,6 +115,7 @@ def test_foreach_grep_diff_and_log_look_at_all(fleet):
     assert len(told(fleet, "log", "-n", "1")) == 1
 
 
+@pytest.mark.long
 def test_branch_commit_and_push_act_as_one(fleet):
     (fleet.folder / "alpha/one").write_text("changed\n")
     (fleet.folder / "parts/beta/new").write_text("n\n")
@@ -135,6 +137,7 @@ def test_push_never_overwrites_what_others_pushed(fleet):
     assert Checkout(fleet.folder.parent / "out/alpha.git").git("rev-parse", "main") == new
 
 
+@pytest.mark.long
 def test_freeze_and_restore_bring_exact_commits_back(fleet):
     alpha = Checkout(fleet.folder / "alpha")
     frozen = alpha.git("rev-parse", "HEAD")
@@ -151,6 +154,7 @@ def test_freeze_and_restore_bring_exact_commits_back(fleet):
     assert (alpha.folder / "one").read_text() == "work\n"
 
 
+@pytest.mark.long
 def test_a_shallow_clone_is_deepened_for_an_older_commit(fleet):
     shutil.rmtree(fleet.folder / "alpha")
     older = Checkout(fleet.folder.parent / "out/alpha.git").git("rev-parse", "main^")

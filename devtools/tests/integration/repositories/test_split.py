@@ -48,6 +48,7 @@ def test_a_clone_of_the_orchestrator_alone_brings_the_parts(published):
     assert Checkout(checkout.folder / "alpha").git("rev-parse", "--abbrev-ref", "HEAD") == "main"
 
 
+@pytest.mark.long
 def test_a_second_split_publishes_what_is_new_and_only_that(single, published):
     first = json.loads(single.devtools("repos", "split", "--to", "../out", "--json").stdout)["heads"]
     single.commit(alpha__one="more\n")
@@ -83,6 +84,7 @@ def test_a_base_url_is_written_and_its_credential_is_never_shown(single):
     assert secrets["FETCH_PASSWORD"] == "s3cr3t"
 
 
+@pytest.mark.long
 def test_a_missing_ref_is_named_and_leaves_no_folder(published):
     checkout = cloned(published)
     overlay = checkout.folder / "workspace.yaml"

@@ -1,0 +1,162 @@
+"""Where a change set lives, which repositories it is in, and their exact commits. Must not move a branch."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from devtools.errors import Blocked, DevtoolsError, WrongUse
+from devtools.manifest.load import load
+from devtools.repositories import checkouts, fetch
+from devtools.statefile import read_json, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from devtools.repositories.checkouts import Checkout
+    from devtools.workspace import Workspace
+
+LOCK_PATIENCE_S = 20.0
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change set of `home`, begun or not."""
+
+    home: Workspace
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        """All that belongs to the change is below it."""
+        return self.home.state_dir / "changes" / self.name
+
+    @property
+    def tree(self) -> Path:
+        """The worktrees, each at its repository's own path."""
+        return self.folder / "tree"
+
+    @property
+    def branch(self) -> str:
+        """The branch in every repository of the change."""
+        return f"change/{self.name}"
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """change_id, and the commit that it began at by repository id."""
+        return read_json(self.folder / "change.json")
+
+    def remember(self, record: dict[str, Any]) -> None:
+        """Replace the record."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / "change.json", record)
+
+    def worktree(self, checkout: Checkout) -> Checkout:
+        """The same repository where the change is worked on."""
+        return checkouts.Checkout(
+            checkout.id, self.tree / checkout.path, checkout.path, checkout.url, checkout.ref, checkout.group
+        )
+
+
+def named(home: Workspace, name: str) -> Change:
+    """The change of this name; raises WrongUse for a name that no branch and folder may have."""
+    if not _NAME.fullmatch(name):
+        raise WrongUse(f"{name} cannot name a change", hint="a letter, then a-z, 0-9 and hyphen, 41 at most")
+    return Change(home, name)
+
+
+def begun(home: Workspace, name: str) -> Change:
+    """The change of this name; raises WrongUse where it was never begun."""
+    change = named(home, name)
+    if not change.record.get("base"):
+        raise WrongUse(f"there is no change {name}", hint=f"change start {name}")
+    return change
+
+
+def everything(home: Workspace) -> list[Checkout]:
+    """Every checkout that is here, in the order of building."""
+    assert home.file is not None
+    return checkouts.build_order(checkouts.here(checkouts.of(home.root, load(home.file)[1].repositories)))
+
+
+def parts(change: Change) -> list[Checkout]:
+    """The repositories of the change, in the order of building."""
+    base = change.record["base"]
+    return [checkout for checkout in everything(change.home) if checkout.id in base]
+
+
+def tip(change: Change, checkout: Checkout) -> str:
+    """The change's commit in this repository: its branch here, else the one that was fetched."""
+    for ref in (f"refs/heads/{change.branch}", f"refs/remotes/{_remote(checkout)}/{change.branch}"):
+        if sha := checkout.asked("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"):
+            return sha
+    raise DevtoolsError(
+        f"{checkout.id}: has no branch {change.branch}", hint=f"change start {change.name} makes it again"
+    )
+
+
+def _remote(checkout: Checkout) -> str:
+    try:
+        return checkouts.remote(checkout)
+    except DevtoolsError:
+        return "origin"
+
+
+def commits(change: Change) -> dict[str, str]:
+    """The whole tuple by repository id: the change's commits, and what the home is at elsewhere."""
+    base = change.record["base"]
+    found: dict[str, str] = {}
+    for checkout in sorted(everything(change.home), key=lambda item: item.id):
+        found[checkout.id] = (
+            tip(change, checkout) if checkout.id in base else checkout.git("rev-parse", "HEAD")
+        )
+    return found
+
+
+def key_of(tuple_: dict[str, str]) -> str:
+    """A short name of exactly these commits."""
+    text = "".join(f"{name}={sha}\n" for name, sha in sorted(tuple_.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def existing(home: Workspace) -> list[Change]:
+    """The changes that were begun, by name."""
+    folder = home.state_dir / "changes"
+    names = sorted(place.parent.name for place in folder.glob("*/change.json"))
+    return [Change(home, name) for name in names if _NAME.fullmatch(name)]
+
+
+@contextlib.contextmanager
+def alone(change: Change) -> Generator[None]:
+    """Only one command works on a change at a time; Blocked where it takes long."""
+    folder = change.folder.parent
+    change.home.make_state_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / f".{change.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        deadline = time.monotonic() + LOCK_PATIENCE_S
+        while not _locked(descriptor):
+            if time.monotonic() > deadline:
+                raise Blocked(f"another command works on the change {change.name}", hint="wait for it")
+            time.sleep(0.05)
+        fetch.held.add(descriptor)  # what a killed call started counts until it has ended
+        yield
+    finally:
+        fetch.held.discard(descriptor)
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
