@@ -11,13 +11,16 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from payments_schema.database.pool import make_pool
+from payments_schema.wire.approvals import ApprovalKind
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
 from payments_api.accounts import routes as accounts
+from payments_api.approvals import routes as approvals
 from payments_api.batching import MicroBatcher
 from payments_api.cards import operations as card_operations
 from payments_api.cards import routes as cards
+from payments_api.cards.approved import CardRefund
 from payments_api.cards.kind import CardKind
 from payments_api.events import routes as events
 from payments_api.health import routes as health
@@ -32,6 +35,7 @@ from payments_api.invoices import routes as invoices
 from payments_api.jobs import routes as jobs
 from payments_api.kinds import routes as kinds
 from payments_api.ledger import routes as ledger
+from payments_api.ledger.approved import WriteOff
 from payments_api.operations import routes as operators
 from payments_api.payments import operations
 from payments_api.payments import routes as payments
@@ -44,6 +48,7 @@ from payments_api.wallets import providers as wallet_providers
 from payments_api.wallets import risk as wallet_risk
 from payments_api.wallets import routes as wallets
 from payments_api.wallets import statements as wallet_statements
+from payments_api.wallets.approved import WalletRefund
 from payments_api.wallets.kind import WalletKind
 from payments_api.webhooks import incoming, subscriptions
 
@@ -87,6 +92,12 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     app.state.wallet_terms = wallet_operations.Terms.of(settings)
     app.state.airteltigo_shared_key = settings.airteltigo_shared_key.get_secret_value()
+    # What a second person can be asked to agree to.
+    app.state.deeds = {
+        ApprovalKind.CARD_REFUND: CardRefund(),
+        ApprovalKind.WALLET_REFUND: WalletRefund(),
+        ApprovalKind.WRITE_OFF: WriteOff(),
+    }
     # A further kind of payment adds itself here.
     app.state.kinds = (CardKind(), WalletKind())
     capabilities = (
@@ -106,6 +117,7 @@ def create_app(settings: Settings) -> FastAPI:
         operators,
         jobs,
         ledger,
+        approvals,
         events,
         health,
     )

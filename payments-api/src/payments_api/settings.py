@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -107,6 +108,11 @@ class Settings(BaseSettings):
     airteltigo_shared_key: SecretStr = Field(
         SecretStr("sandbox-airteltigo-secret"), description="Signs AirtelTigo's callbacks."
     )
+    approval_limit: Decimal | None = Field(
+        None,
+        ge=0,
+        description="Refunds and write-offs above so many major units need a second person; unset: none do.",
+    )
     webhook_secret: SecretStr | None = Field(
         None,
         description="Verifies POST /webhooks/payments; several with commas while rotating. Unset: unsigned "
@@ -132,6 +138,10 @@ class Settings(BaseSettings):
             )
         if self.auth is AuthMode.JWT and not (self.jwt_secret or self.jwt_public_key):
             raise ValueError("AUTH_MODE=jwt needs JWT_SECRET or JWT_PUBLIC_KEY")
+        if self.auth is AuthMode.OPEN and self.approval_limit is not None:
+            raise ValueError(
+                "APPROVAL_LIMIT needs AUTH_MODE=jwt: with AUTH_MODE=open everybody is one and the same person"
+            )
         if self.jwt_secret and self.jwt_public_key:
             raise ValueError("set JWT_SECRET or JWT_PUBLIC_KEY, not both: a token must not choose its check")
         if self.jwt_secret and len(self.jwt_secret.get_secret_value().encode()) < SHORTEST_SECRET_BYTES:

@@ -6,6 +6,7 @@ Must not know HTTP beyond that number, and must never carry a value that a clien
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar
 
 
@@ -105,6 +106,28 @@ class InvalidTransition(PaymentsError):
         super().__init__(
             detail, current_status=current_status, allowed_actions=list(allowed_actions), **extra
         )
+
+
+class ApprovalRequired(PaymentsError):
+    """More than one person may do alone; `limit` says from where on, in major units."""
+
+    code = "approval_required"
+    status = 403
+
+    def __init__(self, limit: Decimal) -> None:
+        super().__init__(
+            f"More than {limit:f} in all needs a second person: ask for an approval", limit=f"{limit:f}"
+        )
+
+
+class SecondPersonNeeded(PaymentsError):
+    """Nobody agrees with himself."""
+
+    code = "second_person_needed"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("Whoever asked cannot decide: it needs a second person")
 
 
 class IdempotencyKeyMissing(MissingField):

@@ -3,7 +3,7 @@
 It must not hold state of a page or a reader, and lets nothing out but wire models and `ApiError`s.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol, TypeVar
@@ -163,15 +163,17 @@ class HttpApiClient:
     """`ApiClient` over HTTP; one instance serves every session of the process."""
 
     def __init__(
-        self, base_url: str, token: str | None = None, transport: httpx.BaseTransport | None = None
+        self,
+        base_url: str,
+        bearer: Callable[[], str | None] = lambda: None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
+        """bearer: asked before every request, since each session may be another person's."""
         self._base_url = base_url
-        headers = {"Accept": "application/json"}
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
+        self._bearer = bearer
         self._http = httpx.Client(
             base_url=base_url,
-            headers=headers,
+            headers={"Accept": "application/json"},
             timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             transport=transport,
         )
@@ -233,8 +235,10 @@ class HttpApiClient:
     ) -> httpx.Response:
         """Send one request. `segments` fill the braces of `path`, percent-encoded."""
         url = path.format(*(_segment(segment) for segment in segments))
+        token = self._bearer()
+        said = {**(headers or {}), **({"Authorization": f"Bearer {token}"} if token else {})}
         try:
-            answer = self._http.request(method, url, params=params, content=content, headers=headers)
+            answer = self._http.request(method, url, params=params, content=content, headers=said)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise ApiUnreachable(
                 f"The payments API does not answer at {self._base_url}.", outcome_unknown=False

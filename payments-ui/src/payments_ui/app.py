@@ -4,13 +4,15 @@ from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
+from markupsafe import Markup
 from streamlit.navigation.page import Page
 
-from payments_ui import state
+from payments_ui import identity, sign_in, state
 from payments_ui.api_client import ApiClient, HttpApiClient
 from payments_ui.components import header
 from payments_ui.pages import (
     account,
+    approvals,
     create,
     differences,
     events,
@@ -23,15 +25,16 @@ from payments_ui.pages import (
     payments,
     wallets,
 )
-from payments_ui.settings import Settings
+from payments_ui.settings import Settings, SignIn
 
 
 @st.cache_resource(show_spinner=False)
 def _wiring() -> tuple[ApiClient, Settings]:
     """Make what all sessions of the process share: settings, and a client with its connections."""
     settings = Settings()
-    token = settings.payments_api_token
-    return HttpApiClient(settings.api_url, token.get_secret_value() if token else None), settings
+    return HttpApiClient(
+        settings.api_url, lambda: identity.bearer(settings, identity.present(settings))
+    ), settings
 
 
 def navigate() -> None:
@@ -67,6 +70,7 @@ def navigate() -> None:
                 settings,
                 {
                     "Discrepancies": (differences.show, state.DIFFERENCES_PATH),
+                    "Approvals": (approvals.show, state.APPROVALS_PATH),
                     "Jobs": (jobs.show, state.JOBS_PATH),
                 },
             )
@@ -83,7 +87,33 @@ def navigate() -> None:
         expanded=True,
     )
     header.look(header.tab(chosen.title, settings.devtools_instance))
-    chosen.run()
+    # Every address leads here first: whoever is nobody sees no page.
+    if settings.ui_sign_in is SignIn.NONE or _signed_in(settings):
+        chosen.run()
+
+
+def _signed_in(settings: Settings) -> bool:
+    """Say who this session is, or show how to sign in."""
+    person = identity.present(settings)
+    if person is not None:
+        who = Markup('<p class="pay-who">{} · {}{}</p>').format(
+            person.name,
+            ", ".join(person.roles) or "no role",
+            Markup(' · <a href="/{}">change</a>').format(sign_in.PATH)
+            if settings.ui_sign_in is SignIn.DEVELOPMENT
+            else "",
+        )
+        st.sidebar.html(str(who))
+        if settings.ui_sign_in is SignIn.OIDC and st.sidebar.button("Sign out"):
+            st.logout()
+        return True
+    header.title("Payments platform", "These pages move money, so they ask who you are.")
+    if settings.ui_sign_in is SignIn.OIDC:
+        if st.button("Sign in", type="primary"):
+            st.login()
+    else:
+        st.html(str(Markup('<p><a class="pay-action" href="/{}">Sign in</a></p>').format(sign_in.PATH)))
+    return False
 
 
 def _live(

@@ -1,5 +1,11 @@
 """Every question of the pages that has no method of its own, typed. It must not show or remember anything."""
 
+from payments_schema.wire.approvals import (
+    ApprovalPage,
+    ApprovalView,
+    AskApproval,
+    DecideApproval,
+)
 from payments_schema.wire.books import (
     AccountPage,
     AdjustDifference,
@@ -185,6 +191,32 @@ def adjust(api: ApiClient, payment_id: str, asked: AdjustDifference, key: str) -
     """Resolve or write off (a part of) a difference, once per key."""
     path = f"{_V1}/ledger/differences/{{}}/adjust"
     return api.send(AdjustmentView, path, payment_id, body=asked, key=key)
+
+
+def approvals(api: ApiClient, state: str, cursor: str) -> ApprovalPage:
+    """One page of what needs a second person, newest first."""
+    asked = _page(cursor) | ({"state": state} if state else {})
+    return api.read(ApprovalPage, f"{_V1}/approvals", params=asked)
+
+
+def approval(api: ApiClient, number: int) -> ApprovalView:
+    """One request for a second person, as it is now."""
+    return api.read(ApprovalView, f"{_V1}/approvals/{{}}", str(number))
+
+
+def ask_approval(api: ApiClient, asked: AskApproval, key: str) -> ApprovalView:
+    """Ask a second person, once per key."""
+    return api.send(ApprovalView, f"{_V1}/approvals", body=asked, key=key)
+
+
+def decide_approval(api: ApiClient, number: int, word: DecideApproval, key: str) -> ApprovalView:
+    """Agree, which has it done at once, or reject."""
+    return api.send(ApprovalView, f"{_V1}/approvals/{{}}/decide", str(number), body=word, key=key)
+
+
+def withdraw_approval(api: ApiClient, number: int) -> ApprovalView:
+    """Take one's own request back."""
+    return api.send(ApprovalView, f"{_V1}/approvals/{{}}/withdraw", str(number))
 
 
 def accounts(api: ApiClient, cursor: str) -> AccountPage:

@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from payments_ui import state
+from payments_ui import identity, state
 from payments_ui.api_client import CONNECT_TIMEOUT_S, PaymentQuery
-from payments_ui.settings import Settings
+from payments_ui.settings import Settings, SignIn
 
 SOURCE = "/api/v1/operations/payments.csv"
 PRINTED = "/api/v1/invoices/{}/print"
@@ -30,13 +30,13 @@ def routes(settings: Settings) -> list[Route]:
     async def export(request: Request) -> Response:
         asked = {name: value for name, value in request.query_params.items() if name in _TAKEN}
         headers = {"Content-Disposition": 'attachment; filename="payments.csv"'}
-        return await _passed_on(settings, SOURCE, asked, "text/csv", headers)
+        return await _passed_on(settings, request, SOURCE, asked, "text/csv", headers)
 
     async def printed(request: Request) -> Response:
         path = PRINTED.format(quote(request.query_params.get("id", ""), safe="").replace(".", "%2E"))
         # Stricter than what the pages need: a page to print runs nothing.
         policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return await _passed_on(settings, path, {}, "text/html", policy)
+        return await _passed_on(settings, request, path, {}, "text/html", policy)
 
     return [
         Route(f"/{state.EXPORT_PATH}", export, methods=["GET"]),
@@ -45,13 +45,22 @@ def routes(settings: Settings) -> list[Route]:
 
 
 async def _passed_on(
-    settings: Settings, path: str, asked: dict[str, str], kind: str, headers: dict[str, str]
+    settings: Settings,
+    request: Request,
+    path: str,
+    asked: dict[str, str],
+    kind: str,
+    headers: dict[str, str],
 ) -> Response:
-    token = settings.payments_api_token
+    # What an OpenID provider said is Streamlit's to read, not this address's: it has the process's token.
+    person = identity.of_cookie(request.cookies, settings) if settings.signing_key else None
+    token = identity.bearer(settings, person)
+    if token is None and settings.ui_sign_in is not SignIn.NONE:
+        return PlainTextResponse("Sign in first.\n", status_code=HTTPStatus.FORBIDDEN)
     # A client of its own: it lives as long as the stream does, which may be minutes.
     api = httpx.AsyncClient(
         base_url=settings.api_url,
-        headers={"Authorization": f"Bearer {token.get_secret_value()}"} if token else {},
+        headers={"Authorization": f"Bearer {token}"} if token else {},
         timeout=httpx.Timeout(PIECE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
     )
     try:

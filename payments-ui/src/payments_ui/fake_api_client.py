@@ -36,6 +36,7 @@ class FakeApiClient:
         self.ledgers: dict[UUID, tuple[LedgerTransaction, ...]] = {}
         self.balances: dict[tuple[str, str], AccountBalance] = {}
         self.failing: ApiError | None = None
+        self.refusing: dict[str, ApiError] = {}
         self.queries: list[PaymentQuery] = []
         self.keys: list[str] = []
         self.answers: dict[str, object] = {}
@@ -116,6 +117,8 @@ class FakeApiClient:
         """Remember what was asked, and give what was set for this path."""
         self.sent.append((path, segments, body, key, dict(params or {})))
         self._fail()
+        if path in self.refusing:
+            raise self.refusing[path]
         name = f"POST {path}" + ("?preview" if params else "")
         return cast("Wire", self.answers[name])
 

@@ -17,7 +17,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
-from payments_ui import export
+from payments_ui import export, sign_in
 from payments_ui.middleware import ClosedDoors, HostGuard, SecurityHeaders
 from payments_ui.settings import Settings
 
@@ -30,7 +30,7 @@ def build_app(settings: Settings) -> App:
     """Put the guard and the security headers in front of the pages."""
     return App(
         Path(__file__).parent / "entry" / "script.py",
-        routes=export.routes(settings),
+        routes=[*export.routes(settings), *sign_in.routes(settings)],
         middleware=[
             Middleware(SecurityHeaders, inline_script_hashes=tuple(_inline_script_hashes())),
             Middleware(HostGuard, allowed_hosts=settings.allowed_hosts),

@@ -10,6 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+SHORTEST_SECRET_BYTES = 32
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -18,6 +19,14 @@ class AuthMode(StrEnum):
 
     OPEN = "open"
     JWT = "jwt"
+
+
+class SignIn(StrEnum):
+    """How people say who they are: not at all, as they please (on loopback), or by an OpenID provider."""
+
+    NONE = "none"
+    DEVELOPMENT = "development"
+    OIDC = "oidc"
 
 
 class LogLevel(StrEnum):
@@ -47,6 +56,15 @@ class Settings(BaseSettings):
     auth_mode: AuthMode | None = Field(
         default=None, description="open or jwt; default: open on loopback, else jwt"
     )
+    ui_sign_in: SignIn = Field(
+        default=SignIn.NONE,
+        description="none, development (on loopback, believes everybody) or oidc (Streamlit's secrets.toml)",
+    )
+    jwt_secret: SecretStr | None = Field(
+        default=None, description="the API's JWT_SECRET, to sign each person's token (UI_SIGN_IN)"
+    )
+    jwt_issuer: str = Field(default="payments", min_length=1, description="iss of those tokens")
+    jwt_audience: str = Field(default="payments-api", min_length=1, description="aud of those tokens")
     ui_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="more names under which browsers may reach the pages, by commas"
     )
@@ -83,14 +101,28 @@ class Settings(BaseSettings):
                 f"AUTH_MODE=open would show money to everyone who reaches HOST={self.host}; "
                 "use AUTH_MODE=jwt or listen on 127.0.0.1"
             )
-        if self.auth is AuthMode.JWT and self.payments_api_token is None:
-            raise ValueError("AUTH_MODE=jwt needs PAYMENTS_API_TOKEN, a bearer token for the API")
+        if self.ui_sign_in is not SignIn.NONE:
+            if len(self.signing_key.encode()) < SHORTEST_SECRET_BYTES:
+                raise ValueError(
+                    f"UI_SIGN_IN={self.ui_sign_in} needs JWT_SECRET, the API's, of 32 bytes or more"
+                )
+            if self.ui_sign_in is SignIn.DEVELOPMENT and not is_loopback(self.host):
+                raise ValueError("UI_SIGN_IN=development believes everybody: it is for HOST=127.0.0.1 only")
+        elif self.auth is AuthMode.JWT and self.payments_api_token is None:
+            raise ValueError(
+                "AUTH_MODE=jwt needs UI_SIGN_IN, or PAYMENTS_API_TOKEN, a bearer token for the API"
+            )
         return self
 
     @property
     def auth(self) -> AuthMode:
         """The mode in force."""
         return self.auth_mode or (AuthMode.OPEN if is_loopback(self.host) else AuthMode.JWT)
+
+    @property
+    def signing_key(self) -> str:
+        """What signs the tokens of people, empty where nobody signs in."""
+        return self.jwt_secret.get_secret_value() if self.jwt_secret else ""
 
     @property
     def api_url(self) -> str:

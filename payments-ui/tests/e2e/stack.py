@@ -81,7 +81,7 @@ class Stack:
     """API, worker and pages on one database."""
 
     def __init__(self, database_url: str, owner_url: str, logs: Path) -> None:
-        self._database_url = database_url
+        self.database_url = database_url
         self._owner_url = owner_url
         api_port, ui_port, worker_port = free_port(), free_port(), free_port()
         self.api_url = f"http://127.0.0.1:{api_port}"
@@ -138,7 +138,7 @@ class Stack:
             "message_id": message_id,
             "message_timestamp": 0,
         }
-        with psycopg.connect(self._database_url) as conn:
+        with psycopg.connect(self.database_url) as conn:
             conn.execute(
                 "INSERT INTO dramatiq.queue (message_id, queue_name, state, message, error) "
                 "VALUES (%s, 'reconciliation', 'rejected', %s, 'ValueError: given up by a test')",

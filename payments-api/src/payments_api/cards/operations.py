@@ -9,10 +9,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
 
 from payments_schema import ids
+from payments_schema.approvals import rules as approvals
 from payments_schema.cards import facts, lifecycle, movements, store
 from payments_schema.cards.lifecycle import CardPayment, Change
 from payments_schema.database.pool import Pool, make_pool
@@ -28,6 +30,7 @@ from payments_schema.idempotency.batch import KeptAnswer, claim_many, save_many
 from payments_schema.idempotency.store import differing_fields
 from payments_schema.ledger import store as ledger
 from payments_schema.ledger.posting import Posting
+from payments_schema.money import Money
 from payments_schema.wire.cards import AuthorizeCard, CaptureCard, NothingAsked, RefundCard
 from psycopg.errors import RaiseException
 from psycopg.pq import TransactionStatus
@@ -52,18 +55,20 @@ class Terms:
 
     fee_bps: int
     hold_for: timedelta
+    approval_limit: Decimal | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @classmethod
     def of(cls, settings: Settings) -> Terms:
         """Return the terms in force."""
-        return cls(settings.card_fee_bps, timedelta(seconds=settings.card_hold_s))
+        return cls(settings.card_fee_bps, timedelta(seconds=settings.card_hold_s), settings.approval_limit)
 
 
 class Asked(NamedTuple):
     """One request. key: None where nothing can be asked twice (a look at a payment).
 
     owner: the only client whose payments may be touched, None for all of them.
+    is_approved: a second person agreed, or nothing is done at all.
     """
 
     client: str
@@ -72,6 +77,7 @@ class Asked(NamedTuple):
     payment_id: str | None = None
     key: str | None = None
     owner: str | None = None
+    is_approved: bool = False
 
     def request(self) -> dict[str, Any]:
         """Return the parsed request, defaults filled in, for comparing it with another of the same key."""
@@ -130,6 +136,9 @@ def plan(payment: CardPayment | None, asked: Asked, terms: Terms, now: datetime)
         payment = lapsed.payment
     try:
         change = _decide(payment, asked, now)
+        if isinstance(change, lifecycle.Refunded) and not asked.is_approved:
+            total = Money(change.payment.refunded_minor, payment.currency)
+            approvals.require_none(terms.approval_limit, total)
     except PaymentsError as refusal:
         return Plan(changes, refusal)
     return Plan(changes if change is None else [*changes, change])
@@ -175,6 +184,7 @@ async def preview(conn: Connection, asked: Asked, terms: Terms) -> list[Posting]
     if isinstance(asked.body, AuthorizeCard):
         planned = open_payment(asked, asked.body, terms, now)
     else:
+        asked = asked._replace(is_approved=True)  # looking at it takes no second person
         planned = plan(await store.get(conn, asked.payment_id or ""), asked, terms, now)
     if planned.refusal is not None:
         raise planned.refusal

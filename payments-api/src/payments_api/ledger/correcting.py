@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from payments_schema import ids
+from payments_schema.approvals import rules as approvals
 from payments_schema.errors import InvalidCursor, NotFound
 from payments_schema.ledger import corrections, history, periods
 from payments_schema.money import parse_major
 from payments_schema.payments import store as payments
 from payments_schema.wire.books import (
     AdjustDifference,
+    AdjustmentAction,
     AdjustmentView,
     ClosePeriod,
     Correction,
@@ -103,18 +106,26 @@ async def _currency(conn: AsyncConnection, payment_id: str) -> str:
     openapi_extra=roles(OPERATORS),
 )
 async def adjust_difference(
-    conn: UnitOfWork, caller: Caller, key: IdempotencyKey, payment_id: str, body: AdjustDifference
+    request: Request,
+    conn: UnitOfWork,
+    caller: Caller,
+    key: IdempotencyKey,
+    payment_id: str,
+    body: AdjustDifference,
 ) -> Response:
     """Resolve or write off (a part of) a difference, with the reason."""
+    limit: Decimal | None = request.app.state.settings.approval_limit
     currency = await _currency(conn, payment_id)
     amount = None if body.amount is None else parse_major(body.amount, currency)
 
     async def act() -> AdjustmentView:
-        return render.adjustment(
-            await corrections.adjust(
-                conn, payment_id, body.action.value, amount, reason=body.reason, actor=caller.client
-            )
+        made = await corrections.adjust(
+            conn, payment_id, body.action.value, amount, reason=body.reason, actor=caller.client
         )
+        if body.action is AdjustmentAction.WRITE_OFF:
+            # Raised here, the adjustment is rolled back with everything else of this request.
+            approvals.require_none(limit, await corrections.written_off(conn, payment_id, currency))
+        return render.adjustment(made)
 
     asked = {**body.model_dump(mode="json"), "amount": None if amount is None else amount.major()}
     route = f"POST /api/v1/ledger/differences/{payment_id}/adjust"

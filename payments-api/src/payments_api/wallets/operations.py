@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +41,7 @@ class Terms:
     """The limits in force, and what time it is."""
 
     limits: Limits
+    approval_limit: Decimal | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @classmethod
@@ -49,7 +51,7 @@ class Terms:
             most_minor=settings.wallet_most_minor,
             timeout_s=settings.wallet_timeout_s,
         )
-        return cls(limits)
+        return cls(limits, settings.approval_limit)
 
 
 Decide = Callable[[WalletPayment, datetime], Change]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from payments_schema.approvals import rules as approvals
 from payments_schema.wallets import lifecycle, store
+from payments_schema.wallets.lifecycle import Change, WalletPayment
 from payments_schema.wire.wallets import (
     CancelWallet,
     DecideReview,
@@ -111,13 +114,15 @@ async def refund(
     """Send a collected amount back to the payer, whole and once."""
     reason = (body.reason if body is not None else None) or "refund asked for"
 
+    terms = request.app.state.wallet_terms
+
+    def decide(payment: WalletPayment, now: datetime) -> Change:
+        change = lifecycle.refund(payment, f"operator {caller.client}", reason, now)
+        approvals.require_none(terms.approval_limit, payment.amount)
+        return change
+
     async def act() -> WalletView:
-        made = await operations.change(
-            conn,
-            request.app.state.wallet_terms,
-            payment_id,
-            lambda payment, now: lifecycle.refund(payment, f"operator {caller.client}", reason, now),
-        )
+        made = await operations.change(conn, terms, payment_id, decide)
         return render.view(made)
 
     route = f"POST /api/v1/wallets/{payment_id}/refund"

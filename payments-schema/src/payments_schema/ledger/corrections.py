@@ -122,6 +122,41 @@ async def adjust(
     Raises NotFound where nothing ever waited, InvalidTransition where nothing waits any more,
     InvalidAmount above what waits.
     """
+    waiting, steps = await _waiting(conn, payment_id)
+    amount = amount or waiting
+    if amount.currency != waiting.currency or not 0 < amount.minor <= waiting.minor:
+        raise InvalidAmount("amount is not positive, or above what is open", remaining=waiting.minor)
+    posted = await store.post(conn, adjustment(payment_id, action, amount, steps + 1))
+    made = await conn.execute(
+        """
+        INSERT INTO core.adjustment
+            (payment_id, action, amount_minor, currency, reason, actor, transaction_id)
+        VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id, created_at
+        """,
+        [payment_id, action, amount.minor, amount.currency, reason, actor, posted.transaction_id],
+    )
+    made_row = await made.fetchone()
+    assert made_row is not None
+    assert posted.transaction_id is not None
+    return Adjustment(
+        made_row[0],
+        payment_id,
+        action,
+        amount,
+        reason,
+        actor,
+        ids.sequence_id("txn", posted.transaction_id),
+        made_row[1],
+    )
+
+
+async def waiting(conn: Connection, payment_id: str) -> Money:
+    """What waits in suspense for a payment, which stays locked. Raises NotFound, InvalidTransition."""
+    return (await _waiting(conn, payment_id))[0]
+
+
+async def _waiting(conn: Connection, payment_id: str) -> tuple[Money, int]:
+    """What waits, and how often something was done about it."""
     if ids.parse_uuid(payment_id) is None:
         raise NotFound("No difference was ever open for this payment")
     # The payment is locked before any balance, as everywhere: two operators at once take turns here.
@@ -141,34 +176,24 @@ async def adjust(
         raise NotFound("No difference was ever open for this payment")
     discrepancy, currency = row
     steps, taken = await _taken(conn, payment_id)
-    waiting = int(discrepancy) - taken
-    if waiting == 0:
+    left = int(discrepancy) - taken
+    if left == 0:
         raise InvalidTransition("The difference is settled", current_status="settled", allowed_actions=[])
-    amount = amount or Money(waiting, currency)
-    if amount.currency != currency or not 0 < amount.minor <= waiting:
-        raise InvalidAmount("amount is not positive, or above what is open", remaining=waiting)
-    posted = await store.post(conn, adjustment(payment_id, action, amount, steps + 1))
-    made = await conn.execute(
+    return Money(left, currency), steps
+
+
+async def written_off(conn: Connection, payment_id: str, currency: str) -> Money:
+    """What was given up of a payment's difference, all in all; what was reversed counts as well."""
+    cursor = await conn.execute(
         """
-        INSERT INTO core.adjustment
-            (payment_id, action, amount_minor, currency, reason, actor, transaction_id)
-        VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id, created_at
+        SELECT coalesce(sum(amount_minor), 0)::bigint FROM core.adjustment
+        WHERE payment_id = %s AND action = 'write_off'
         """,
-        [payment_id, action, amount.minor, currency, reason, actor, posted.transaction_id],
+        [payment_id],
     )
-    made_row = await made.fetchone()
-    assert made_row is not None
-    assert posted.transaction_id is not None
-    return Adjustment(
-        made_row[0],
-        payment_id,
-        action,
-        amount,
-        reason,
-        actor,
-        ids.sequence_id("txn", posted.transaction_id),
-        made_row[1],
-    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return Money(row[0], currency)
 
 
 async def _taken(conn: Connection, payment_id: str) -> tuple[int, int]:

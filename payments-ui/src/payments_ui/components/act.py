@@ -4,12 +4,14 @@ A dialog must not be opened from inside a live part, and must never act on what 
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 import streamlit as st
 from markupsafe import Markup
 from payments_schema.errors import PaymentsError
 from payments_schema.ids import uuid7
 from payments_schema.money import Money, parse_major
+from payments_schema.wire.approvals import ApprovalKind, AskApproval
 from payments_schema.wire.cards import Preview
 from payments_schema.wire.ledger import LedgerEntry
 from payments_schema.wire.operations import Kind, Story
@@ -74,6 +76,9 @@ def _dialog(api: ApiClient, wish: Wish) -> None:
     if amount is None or not _previewed(api, story, wish, amount):
         return
     confirmed = deed.confirmed(amount, wish.slot("typed"))
+    if st.session_state.get(wish.slot("needs_second")):
+        _ask_second(api, story, wish, amount)
+        return
     label = f"{LABELS[wish.action]} {money.spoken(amount.major(), amount.currency)}"
     if st.button(label, type="primary", key=wish.slot("go"), disabled=not confirmed) and not changed:
         _send(api, story, wish, amount)
@@ -163,9 +168,30 @@ def _send(api: ApiClient, story: Story, wish: Wish, amount: Money) -> None:
         else:
             answer = calls.refund_wallet(api, wish.payment_id, None, wish.key)
     except ApiError as error:
+        if error.code == "approval_required":
+            st.session_state[wish.slot("needs_second")] = True
+            st.rerun(scope="fragment")
         _refused(error)
         return
     st.session_state[wish.slot("done")] = str(answer.status)
+    st.rerun(scope="fragment")
+
+
+def _ask_second(api: ApiClient, story: Story, wish: Wish, amount: Money) -> None:
+    """Ask somebody else to agree; nothing is posted until then."""
+    st.warning("So much needs a second person. Nothing was posted; say why, and ask one.")
+    reason = (st.text_area("Reason", max_chars=1000, key=wish.slot("reason")) or "").strip()
+    if not st.button("Ask a second person", type="primary", key=wish.slot("ask"), disabled=not reason):
+        return
+    is_card = story.payment.kind is Kind.CARD
+    kind = ApprovalKind.CARD_REFUND if is_card else ApprovalKind.WALLET_REFUND
+    asked = AskApproval(kind=kind, subject=wish.payment_id, amount=Decimal(amount.major()), reason=reason)
+    try:
+        calls.ask_approval(api, asked, f"{wish.key}-ask")
+    except ApiError as error:
+        _refused(error)
+        return
+    st.session_state[wish.slot("done")] = "waiting for a second person"
     st.rerun(scope="fragment")
 
 
@@ -184,7 +210,8 @@ def _refused(error: ApiError) -> None:
 
 
 def _result(wish: Wish, became: str) -> None:
-    st.html('<p class="pay-sum pay-good"><i class="pay-shape pay-disc"></i>Done</p>')
+    word = "Asked" if st.session_state.get(wish.slot("needs_second")) else "Done"
+    st.html(f'<p class="pay-sum pay-good"><i class="pay-shape pay-disc"></i>{word}</p>')
     st.html(
         str(
             facts.facts(

@@ -34,7 +34,8 @@ class Filled:
 class Deed:
     """What a dialog asks and does. look: reads anew what is acted on, and may raise `ApiError`.
 
-    most: the amount may be less than this, and is not asked for without it.
+    most: the amount may be less than this, and is not asked for without it. below: what else there is to
+    see, read anew as well.
     """
 
     label: str
@@ -43,6 +44,7 @@ class Deed:
     warning: str = ""
     most: Money | None = None
     wants_reason: bool = True
+    below: Callable[[], Markup] | None = None
 
 
 def button(deed: Deed, key: str, *, disabled: bool = False) -> None:
@@ -55,6 +57,8 @@ def dialog(deed: Deed, key: str) -> None:
     """Show what is acted on as it is now, ask, and do it once it is confirmed."""
     try:
         st.html(str(facts.facts(list(deed.look()))))
+        if deed.below is not None:
+            st.html(str(deed.below()))
     except ApiError as error:
         problems.show(error)
         return

@@ -60,6 +60,9 @@ LOOKS = {
     "applied": Look("applied", "disc", "good", "Counted once."),
     "repaired": Look("repaired", "disc", "good", "Put right by an operator."),
     "delivered": Look("delivered", "disc", "good", "The receiver took it."),
+    "withdrawn": Look("withdrawn", "bars", "wait", "Taken back by who asked."),
+    "rejected": Look("rejected", "square", "bad", "The second person said no."),
+    "approved": Look("approved", "diamond", "wait", "Agreed to; it is being carried out."),
     "enabled": Look("enabled", "disc", "good", "Is told of events."),
     "disabled": Look("disabled", "bars", "wait", "Is told of nothing."),
 }

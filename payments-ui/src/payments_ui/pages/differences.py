@@ -11,6 +11,7 @@ import streamlit as st
 from markupsafe import Markup
 from payments_schema.errors import PaymentsError
 from payments_schema.money import parse_major
+from payments_schema.wire.approvals import ApprovalKind, AskApproval
 from payments_schema.wire.books import AdjustDifference, AdjustmentAction, DifferencePage, DifferenceView
 
 from payments_ui import calls, state
@@ -102,12 +103,28 @@ def dialog(api: ApiClient, label: str, keys: dict[str, str]) -> None:
         try:
             calls.adjust(api, payment_id, asked, key)
         except ApiError as error:
+            if error.code == "approval_required" and _asked_second(api, payment_id, asked, key):
+                continue
             refused += 1
             st.error(f"…{payment_id[-12:]}: {error.detail}")
     if not refused:
         st.session_state.pop("chosen_differences", None)
         st.toast(f"{label}: {len(keys)} done")
         st.rerun()
+
+
+def _asked_second(api: ApiClient, payment_id: str, wanted: AdjustDifference, key: str) -> bool:
+    """Ask for a second person in its place."""
+    asked = AskApproval(
+        kind=ApprovalKind.WRITE_OFF, subject=payment_id, amount=wanted.amount, reason=wanted.reason
+    )
+    try:
+        made = calls.ask_approval(api, asked, f"{key}-ask")
+    except ApiError as error:
+        st.error(f"…{payment_id[-12:]}: {error.detail}")
+        return False
+    st.toast(f"…{payment_id[-12:]}: waits for a second person (request {made.id})")
+    return True
 
 
 def _part(api: ApiClient, keys: dict[str, str]) -> tuple[Decimal | None, bool]:

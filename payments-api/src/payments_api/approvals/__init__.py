@@ -1,0 +1,1 @@
+"""Four eyes: what a second person agrees to before it is done."""
