@@ -82,7 +82,7 @@ def test_sigint_stops_cleanly_although_a_client_is_connected(shop):
     process = shop.start_ready()
     with psycopg.connect(shop.url()):
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     shop.start_ready()
     assert "automatic recovery" not in shop.log()
 
@@ -90,14 +90,14 @@ def test_sigint_stops_cleanly_although_a_client_is_connected(shop):
 def test_the_stop_command_ends_the_server(shop):
     process = shop.start_ready()
     assert shop.devtools("postgres", "stop").stderr == "stopped\n"
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert shop.devtools("postgres", "stop").stderr == "not running\n"
 
 
 def test_a_half_made_cluster_is_made_anew(shop):
     shop.start_ready()
     assert shop.devtools("postgres", "stop").returncode == 0
-    shop.started[-1].wait(20)
+    shop.started[-1].wait(60)
     half = shop.data.resolve().with_name("data.new")
     shop.data.resolve().rename(half)
     (half / "PG_VERSION").unlink()
@@ -108,7 +108,7 @@ def test_a_half_made_cluster_is_made_anew(shop):
 def test_lost_passwords_are_replaced_by_the_next_start(shop):
     process = shop.start_ready()
     process.send_signal(signal.SIGINT)
-    process.wait(20)
+    process.wait(60)
     before = shop.url()
     for file in (shop.state_dir / "passwords").iterdir():
         file.unlink()
@@ -119,7 +119,7 @@ def test_lost_passwords_are_replaced_by_the_next_start(shop):
 def test_a_server_left_by_an_earlier_run_is_stopped_first(shop):
     left = shop.start_ready()
     shop.start_ready()
-    assert left.wait(20) == 0
+    assert left.wait(60) == 0
     assert "an earlier run had left" in shop.log()
 
 
@@ -129,7 +129,7 @@ def test_a_taken_port_is_named_with_its_holder(shop):
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", shop.port))
         holder.listen()
-        assert shop.start().wait(30) == 1
+        assert shop.start().wait(60) == 1
     assert f"port {shop.port} is taken" in shop.log()
     assert f"(process {os.getpid()})" in shop.log()
 
@@ -137,10 +137,10 @@ def test_a_taken_port_is_named_with_its_holder(shop):
 def test_a_cluster_that_cannot_start_shows_why(shop):
     shop.start_ready()
     assert shop.devtools("postgres", "stop").stderr == "stopped\n"
-    shop.started[-1].wait(20)
+    shop.started[-1].wait(60)
     control = shop.data / "global" / "pg_control"
     control.unlink()
-    assert shop.start().wait(30) != 0
+    assert shop.start().wait(60) != 0
     assert "pg_control" in shop.log()
 
 
