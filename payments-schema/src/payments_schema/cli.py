@@ -11,8 +11,10 @@ from typing import Any
 
 from payments_schema.database import migrate, snapshot
 from payments_schema.database.migrate import MigrationBlocked, MigrationFailed
+from payments_schema.invoices import command as dead_events
 from payments_schema.ledger import command as ledger
 from payments_schema.wallets import command as wallets
+from payments_schema.webhooks import command as listening
 
 OK, FAILED, WRONG_USE, BLOCKED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -104,6 +106,10 @@ def _parser() -> argparse.ArgumentParser:
     snapshotting.add_argument("--stdout", action="store_true", help="print it and leave the file alone")
     ledger.add_commands(commands, _add_common)
     wallets.add_commands(commands, _add_common)
+    told = commands.add_parser("events", help="Listen to what happens; mend events that were given up.")
+    verbs = told.add_subparsers(required=True, metavar="VERB")
+    listening.add_verbs(verbs, _add_common)
+    dead_events.add_verbs(verbs, _add_common)
     return parser
 
 

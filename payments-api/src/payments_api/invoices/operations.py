@@ -6,11 +6,10 @@ Must not speak HTTP, and must not decide what an invoice allows.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from payments_schema.errors import InvalidTransition, PaymentsError
+from payments_schema.errors import PaymentsError
 from payments_schema.events import store as events
-from payments_schema.events.store import NewEvent
 from payments_schema.ids import uuid7
 from payments_schema.invoices import facts, inbox, lifecycle, movements, store
 from payments_schema.invoices.lifecycle import Change, Invoice, Issued
@@ -19,13 +18,10 @@ from payments_schema.ledger import store as ledger
 from payments_schema.wire.invoices import (
     CreateInvoice,
     CustomerCredit,
-    EventStatus,
     InvoiceDetail,
     InvoiceStatus,
     InvoiceView,
-    PaymentEventView,
     RefundCredit,
-    RepairEvent,
 )
 
 from payments_api.batching import Connection
@@ -118,34 +114,6 @@ async def refund_credit(conn: Connection, body: RefundCredit) -> CustomerCredit:
     await events.record(conn, facts.of_refund(refunded))
     left = credit - refunded.amount_minor
     return CustomerCredit(customer=body.customer, currency=body.currency, credit_cents=left)
-
-
-async def repair(conn: Connection, event_id: UUID, body: RepairEvent, operator: str) -> PaymentEventView:
-    """Put a dead event right: an edited copy takes its place, and both say so.
-
-    Raises PaymentEventNotFound, InvalidTransition where it is not dead.
-    """
-    dead = await inbox.lock(conn, event_id)
-    if dead.status is not EventStatus.DEAD:
-        raise InvalidTransition(
-            f"only a dead event is repaired; this one is {dead.status.value}",
-            current_status=dead.status.value,
-            allowed_actions=[],
-        )
-    copy_id = uuid4()
-    edited = inbox.Arrived(
-        copy_id,
-        body.invoice_id or dead.invoice_id,
-        body.amount_cents or dead.amount_cents,
-        body.model_dump_json(),
-    )
-    await inbox.accept(conn, [edited])
-    await inbox.mark_repaired(conn, event_id, copy_id, body.reason)
-    if dead.job_id is not None:
-        await jobs.discard(conn, dead.job_id)
-    audit = {"by": operator, "copy": str(copy_id)} | body.model_dump(mode="json", exclude_none=True)
-    await events.record(conn, NewEvent("payment_event.repaired", str(event_id), audit))
-    return await inbox.lock(conn, copy_id)
 
 
 async def _carry_out(conn: Connection, before: Invoice, change: Change) -> InvoiceView:

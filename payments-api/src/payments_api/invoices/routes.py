@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 from payments_schema import ids
 from payments_schema.errors import InvalidCursor
-from payments_schema.invoices import inbox, store
+from payments_schema.invoices import inbox, repairing, store
 from payments_schema.wire.invoices import (
     AmountAsked,
     CreateInvoice,
@@ -221,4 +221,4 @@ async def repair(
     if found is None:
         raise inbox.PaymentEventNotFound
     asked = _asked(caller, key, f"webhooks/incoming/{found}/repair", body)
-    return await once(conn, asked, lambda: operations.repair(conn, found, body, caller.client))
+    return await once(conn, asked, lambda: repairing.repair(conn, found, body, caller.client))

@@ -103,6 +103,40 @@ def test_bad_events_are_400_and_leave_no_trace(api: Any, body: bytes) -> None:
     )
 
 
+def test_a_hundred_broken_requests_leave_no_trace(own_api: Any) -> None:
+    """Broken invoices and events of every kind, each with a key of its own: no row of any table is new."""
+    own_api.start()
+    tables = ("payment_event", "invoice", "idempotency_key", "event", "customer_credit")
+    counts = " + ".join(f"(SELECT count(*) FROM core.{table})" for table in tables)
+    count = f"SELECT {counts} + (SELECT count(*) FROM dramatiq.queue WHERE queue_name = 'invoices')"
+    before = own_api.query(count)
+    broken: list[tuple[str, Any]] = [("/webhooks/payments", body) for body in BAD]
+    invoices: list[dict[str, Any]] = [
+        {"total_cents": 0},
+        {"total_cents": -1},
+        {"total_cents": 2**63},
+        {"total_cents": "100"},
+        {"total_cents": 1.5},
+        {},
+        {"total_cents": 1, "currency": "XXX"},
+        {"total_cents": 1, "currency": "usd"},
+        {"total_cents": 1, "customer": "\u0000"},
+        {"total_cents": 1, "unknown": 1},
+        {"total_cents": 1, "lines": [{"description": "x", "unit_cents": 2}]},
+        {"lines": [{"description": "x", "unit_cents": 2**62, "quantity": 1_000_000}]},
+        {"total_cents": 1, "due_at": "yesterday"},
+    ]
+    broken += [("/api/v1/invoices", body) for body in invoices]
+    sent = 0
+    while sent < 100:
+        for path, body in broken:
+            answer = own_api.post(body, f"broken-{sent}", path)
+            assert answer.status_code in (400, 422), (path, body, answer.text)
+            assert answer.headers["content-type"].startswith("application/problem+json")
+            sent += 1
+    assert own_api.query(count) == before
+
+
 def test_signatures(own_api: Any) -> None:
     own_api.settings["WEBHOOK_SECRET"] = ",".join(SECRETS)
     own_api.start()
