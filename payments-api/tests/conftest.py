@@ -152,7 +152,12 @@ def guarded_api(shared_database: str, tmp_path_factory: pytest.TempPathFactory) 
     running = Api(
         shared_database,
         tmp_path_factory.mktemp("guarded") / "api.log",
-        {"AUTH_MODE": "jwt", "JWT_SECRET": SECRET, "RATE_LIMIT_PER_S": "0"},
+        {
+            "AUTH_MODE": "jwt",
+            "JWT_SECRET": SECRET,
+            "AIRTELTIGO_SHARED_KEY": "a-key-of-tests",
+            "RATE_LIMIT_PER_S": "0",
+        },
     )
     running.start()
     yield running

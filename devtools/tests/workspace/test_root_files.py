@@ -14,8 +14,8 @@ from devtools.manifest.load import judge
 
 # The keys of a service that the Compose specification knows and this file uses.
 SERVICE_KEYS = {
-    "build", "command", "depends_on", "environment", "healthcheck", "image", "ports", "restart", "shm_size",
-    "stop_grace_period", "stop_signal", "volumes",
+    "build", "command", "depends_on", "environment", "healthcheck", "image", "network_mode", "ports",
+    "restart", "shm_size", "stop_grace_period", "stop_signal", "volumes",
 }  # fmt: skip
 CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
 
@@ -54,7 +54,7 @@ def test_the_lock_is_what_the_requirements_ask_for(root):
 def test_compose_is_well_formed_and_every_dependency_exists(root):
     document = yaml.safe_load((root / "docker-compose.yml").read_text())
     services = document["services"]
-    assert {"postgres", "pgadmin", "api", "worker", "ui", "migrate"} == services.keys()
+    assert {"postgres", "pgadmin", "api", "worker", "provider-simulator", "ui", "migrate"} == services.keys()
     for name, service in services.items():
         assert service.keys() <= SERVICE_KEYS, name
         assert ("image" in service) != ("build" in service), name

@@ -31,7 +31,8 @@ HEAD = """\
 #DEV_INSTALLER=uv
 
 ## docker-compose.yml alone
-# Programs listen beyond loopback there, so AUTH_MODE=jwt is in force: JWT_SECRET and PAYMENTS_API_TOKEN, too.
+# Programs listen beyond loopback there, so AUTH_MODE=jwt is in force: JWT_SECRET, AIRTELTIGO_SHARED_KEY and
+# PAYMENTS_API_TOKEN, too.
 #POSTGRES_PASSWORD=
 #POSTGRES_PORT=5432
 #API_PORT=3001

@@ -91,7 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.doorkeeper = Doorkeeper(authenticator(settings), limiter)
     problems.install(app)
     app.state.wallet_terms = wallet_operations.Terms.of(settings)
-    app.state.airteltigo_shared_key = settings.airteltigo_shared_key.get_secret_value()
+    app.state.airteltigo_shared_key = settings.airteltigo_key
     # What a second person can be asked to agree to.
     app.state.deeds = {
         ApprovalKind.CARD_REFUND: CardRefund(),

@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+SANDBOX_AIRTELTIGO_KEY = "sandbox-airteltigo-secret"
 SHORTEST_SECRET_BYTES = 32
 LONGEST_STATEMENT_MS = 30_000
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -105,8 +106,9 @@ class Settings(BaseSettings):
     wallet_least_minor: int = Field(100, ge=1, description="Least amount of a wallet payment, minor units.")
     wallet_most_minor: int = Field(5_000_000, ge=1, description="Most of a wallet payment, minor units.")
     wallet_timeout_s: int = Field(300, ge=1, le=86_400, description="How long a wallet payment may take.")
-    airteltigo_shared_key: SecretStr = Field(
-        SecretStr("sandbox-airteltigo-secret"), description="Signs AirtelTigo's callbacks."
+    airteltigo_shared_key: SecretStr | None = Field(
+        None,
+        description="Verifies AirtelTigo's callbacks; required with jwt. Unset with open: the sandbox's key.",
     )
     approval_limit: Decimal | None = Field(
         None,
@@ -146,6 +148,10 @@ class Settings(BaseSettings):
             raise ValueError("set JWT_SECRET or JWT_PUBLIC_KEY, not both: a token must not choose its check")
         if self.jwt_secret and len(self.jwt_secret.get_secret_value().encode()) < SHORTEST_SECRET_BYTES:
             raise ValueError(f"JWT_SECRET is shorter than {SHORTEST_SECRET_BYTES} bytes")
+        if self.auth is AuthMode.JWT and self.airteltigo_shared_key is None:
+            raise ValueError(
+                "AUTH_MODE=jwt needs AIRTELTIGO_SHARED_KEY, which verifies AirtelTigo's callbacks"
+            )
         for secret in self._webhook_secrets:
             try:
                 signing.key_of(secret)
@@ -159,6 +165,12 @@ class Settings(BaseSettings):
     def auth(self) -> AuthMode:
         """The mode in force."""
         return self.auth_mode or (AuthMode.OPEN if is_loopback(self.host) else AuthMode.JWT)
+
+    @property
+    def airteltigo_key(self) -> str:
+        """What verifies AirtelTigo's callbacks; the sandbox's key is known to all, so it is for open only."""
+        given = self.airteltigo_shared_key
+        return SANDBOX_AIRTELTIGO_KEY if given is None else given.get_secret_value()
 
     @property
     def _webhook_secrets(self) -> list[str]:

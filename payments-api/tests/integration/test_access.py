@@ -72,6 +72,7 @@ def test_beyond_the_rate_is_429(own_api: Any, token: Any, key: str) -> None:
     own_api.settings = {
         "AUTH_MODE": "jwt",
         "JWT_SECRET": "a-secret-of-tests-that-is-long-enough-0123456789",
+        "AIRTELTIGO_SHARED_KEY": "a-key-of-tests",
         "RATE_LIMIT_PER_S": "0.5",
         "RATE_LIMIT_BURST": "3",
     }

@@ -38,6 +38,7 @@ def test_libpq_variables_are_left_to_libpq(monkeypatch: pytest.MonkeyPatch) -> N
         ({"AUTH_MODE": "jwt"}, "JWT_SECRET"),
         ({"AUTH_MODE": "jwt", "JWT_SECRET": "hunter2"}, "shorter than 32"),
         ({"AUTH_MODE": "jwt", "JWT_SECRET": "x" * 32, "JWT_PUBLIC_KEY": "y"}, "not both"),
+        ({"AUTH_MODE": "jwt", "JWT_SECRET": "x" * 32}, "AIRTELTIGO_SHARED_KEY"),
     ],
 )
 def test_a_bad_value_is_one_line_without_the_value(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 from typing import Any, cast
 
 from starlette.requests import Request
@@ -20,7 +21,7 @@ from devtools.simulators.faults import Draw
 from devtools.simulators.world import Asked, World, major_of, transfer_of, world_of
 
 CLIENT = "sandbox-client"
-SHARED = "sandbox-airteltigo-secret"
+SHARED = os.environ.get("AIRTELTIGO_SHARED_KEY") or "sandbox-airteltigo-secret"
 KINDS: dict[str, Direction] = {"CTM": "collect", "MTC": "disburse"}
 CODES = {"PENDING": "003", "SUCCESSFUL": "000", "FAILED": "001", "VOUCHER": "003"}
 REASONS = {

@@ -172,6 +172,15 @@ def test_airteltigo_signs(api: Any) -> None:
     assert httpx.post(f"{api.url}/api/v1/webhooks/wallets/unknown", content=b"{}").status_code in (404, 422)
 
 
+def test_the_sandbox_key_is_nobodys_key_with_jwt(guarded_api: Any) -> None:
+    url = f"{guarded_api.url}/api/v1/webhooks/wallets/airteltigo"
+    body = json.dumps({"trans_ref": str(uuid4())}).encode()
+    for secret, status in ((b"sandbox-airteltigo-secret", 401), (b"a-key-of-tests", 202)):
+        signed = hmac.new(secret, body, hashlib.sha256).hexdigest()
+        answer = httpx.post(url, content=body, headers={"Authorization": f"c:{signed}"}, timeout=30)
+        assert answer.status_code == status
+
+
 def test_reports_in_three_forms(api: Any) -> None:
     for format, media in (("json", "application/json"), ("csv", "text/csv"), ("html", "text/html")):
         answer = api.get(f"/api/v1/wallets/reports/2026-11-21?format={format}")

@@ -18,7 +18,8 @@ SECRET = "a-secret-of-tests-that-is-long-enough-0123456789"
 
 
 def check(header: str | None, **settings: Any) -> Any:
-    chosen = {"auth_mode": "jwt", "jwt_secret": SECRET, "host": "127.0.0.1"} | settings
+    keys = {"jwt_secret": SECRET, "airteltigo_shared_key": "a-key-of-tests"}
+    chosen = {"auth_mode": "jwt", "host": "127.0.0.1"} | keys | settings
     return authenticator(Settings(**chosen))(header)
 
 
