@@ -502,8 +502,12 @@ BEGIN
         INTO part, split, reaches
         FROM (
             SELECT c.* FROM unnest(inside) AS parent
-            JOIN ledger.summary AS c ON c.account_id = p_account_id AND c.level = depth
-                AND c.block >= parent * 64 AND c.block < (parent + 1) * 64
+            CROSS JOIN LATERAL (
+                SELECT n.* FROM ledger.summary AS n
+                WHERE n.account_id = p_account_id AND n.level = depth
+                    AND n.block >= parent * 64 AND n.block < (parent + 1) * 64
+                OFFSET 0
+            ) AS c
             UNION ALL
             SELECT c.* FROM ledger.summary AS c
             WHERE c.account_id = p_account_id AND c.level = depth AND c.block >= covered / width
@@ -2555,7 +2559,7 @@ INSERT INTO core.currency VALUES ('YER', 2, 0.01, 'Yemeni Rial');
 INSERT INTO core.currency VALUES ('ZAR', 2, 0.01, 'Rand');
 INSERT INTO core.currency VALUES ('ZMW', 2, 0.01, 'Zambian Kwacha');
 INSERT INTO core.currency VALUES ('ZWG', 2, 0.01, 'Zimbabwe Gold');
-INSERT INTO core.migration VALUES ('0050');
+INSERT INTO core.migration VALUES ('0060');
 INSERT INTO ledger.chart VALUES ('accounts_receivable', 'asset', 'debit', 'What customers owe us on invoices');
 INSERT INTO ledger.chart VALUES ('customer', 'liability', 'credit', 'What we owe a customer');
 INSERT INTO ledger.chart VALUES ('customer_credit', 'liability', 'credit', 'What customers paid beyond their invoices');
