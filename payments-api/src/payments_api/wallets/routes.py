@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from datetime import datetime
 from typing import Annotated
 
@@ -41,10 +42,12 @@ def _owner(caller: Principal) -> str | None:
     return caller.client if caller.sees_only_own else None
 
 
-def traceparent_of(request: Request) -> str | None:
-    """The caller's trace (W3C), where there is one in due form."""
+def traceparent_of(request: Request) -> str:
+    """The caller's trace (W3C) where there is one in due form, else a new one: it goes to the provider."""
     header = request.headers.get("traceparent", "")
-    return header if _TRACEPARENT.fullmatch(header) else None
+    if _TRACEPARENT.fullmatch(header):
+        return header
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
 @router.post("/payments/initiate", status_code=202, response_model=WalletView, openapi_extra=roles(PAYERS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -96,6 +97,20 @@ def test_the_ledger_of_a_wallet_payment_has_the_shape_of_every_kind(api: Any) ->
         "status": "INITIATED", "paid_amount": 0, "collected_amount": 0, "refunded_amount": 0, "fee_amount": 0,
         "clearing_amount": 0, "owner_amount": 0, "agrees": True, "problems": [],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("given", ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None, "00-x"])
+def test_a_payment_keeps_one_trace_for_message_and_provider(api: Any, key: str, given: str | None) -> None:
+    headers = {"Idempotency-Key": key} | ({"traceparent": given} if given else {})
+    answer = httpx.post(f"{api.url}{INITIATE}", json=BODY, headers=headers, timeout=30)
+    id = answer.json()["id"]
+    ((kept,),) = api.query("SELECT traceparent FROM core.wallet_payment WHERE id = %s", id)
+    ((sent,),) = api.query(
+        "SELECT message->'options'->>'traceparent' FROM dramatiq.queue WHERE message->'args'->>0 = %s", id
+    )
+    assert kept == sent
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", kept)
+    assert given is None or given == "00-x" or kept == given
 
 
 def test_ids_that_are_none_are_404(api: Any) -> None:
