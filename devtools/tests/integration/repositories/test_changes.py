@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -177,3 +179,19 @@ def test_names_and_workflows(built):
     assert "there is no change x" in built.devtools("change", "status", "x", status=2).stderr
     for forge in ("github", "gitlab"):
         assert "--ci --junit junit.xml" in built.devtools("change", "workflow", forge).stdout
+
+
+@pytest.mark.long
+def test_the_readme_s_commands_work(built):
+    readme = Path(__file__).parents[3] / "README.md"
+    section = readme.read_text().partition("## Several repositories as one\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
+    commands = [line[2:] for block in blocks for line in block.splitlines()]
+    assert len(commands) == 14
+    for command in commands:
+        done = subprocess.run(
+            ["sh", "-ec", command], cwd=built.folder, env=built.environment, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, (command, done.stderr)
+    assert "ON_HOLD" in (built.folder / "alpha/src/alpha/states.py").read_text()
