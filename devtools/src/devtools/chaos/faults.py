@@ -99,8 +99,12 @@ async def move_clock(rig: Rig, fault: Fault) -> str:
     worker = rig.programs["worker-1"]
     worker.kill()
     worker.start(LD_PRELOAD=str(library), FAKETIME=f"{sign}600s", FAKETIME_DONT_FAKE_MONOTONIC="1")
+    process = worker.process
+    assert process is not None
+    await _until(lambda: _has_loaded(process.pid, library), f"{library.name} to be in worker-1")
     await asyncio.sleep(fault.lasts_s)
-    return f"worker-1 ran with its clock moved by {sign}600 s; then {_kill_and_start(worker)}"
+    proof = f"worker-1 ran with {library.name} in it, its clock moved by {sign}600 s"
+    return f"{proof}; then {_kill_and_start(worker)}"
 
 
 async def fill_disk(rig: Rig, fault: Fault) -> str:
@@ -155,6 +159,14 @@ def _data_folder(rig: Rig) -> Path:
     from devtools.postgres.home import open_home
 
     return open_home(rig.state_dir, rig.name).data
+
+
+def _has_loaded(pid: int, library: Path) -> bool:
+    """Whether the process has the library mapped: its environment alone would prove nothing."""
+    try:
+        return any(region.path == str(library.resolve()) for region in psutil.Process(pid).memory_maps())
+    except psutil.Error:
+        return False
 
 
 def _has_ended(pid: int) -> bool:
