@@ -19,6 +19,8 @@ class Fact(BaseModel):
 
 
 class PaymentCreated(Fact):
+    """A direct payment as it was asked for."""
+
     id: str
     account_id: str
     amount_minor: int
@@ -28,6 +30,8 @@ class PaymentCreated(Fact):
 
 
 class PaymentDecided(Fact):
+    """What reconciliation made of a direct payment."""
+
     id: str
     status: Literal["completed", "failed"]
     reconciliation: Literal["completed", "completed_with_discrepancy", "failed"]
@@ -37,6 +41,8 @@ class PaymentDecided(Fact):
 
 
 class Card(Fact):
+    """A card payment after a step, and the amount of that step."""
+
     id: str
     status: str
     currency: str
@@ -48,21 +54,29 @@ class Card(Fact):
 
 
 class CardCaptured(Card):
+    """A capture, by its number, with its fee."""
+
     fee_amount: int
     capture: int
 
 
 class CardSettled(Card):
+    """What the merchant got, and what was released besides."""
+
     released_amount: int
 
 
 class PartOfCardRefund(Fact):
+    """Which capture a part of a refund takes back."""
+
     capture: int
     merchant_amount: int
     fee_amount: int
 
 
 class CardRefunded(CardSettled):
+    """A refund, by its number, with the captures that it takes back."""
+
     fee_amount: int
     refund: int
     reason: str | None
@@ -70,6 +84,8 @@ class CardRefunded(CardSettled):
 
 
 class Wallet(Fact):
+    """A wallet payment after a step; no telephone number."""
+
     amount: str
     currency: str
     direction: str
@@ -78,10 +94,14 @@ class Wallet(Fact):
 
 
 class WalletLateOutcome(Wallet):
+    """What the provider said after the payment had ended here."""
+
     outcome: str
 
 
 class Invoice(Fact):
+    """An invoice after a step, with all its sums."""
+
     id: str
     status: Literal["sent", "partially_paid", "paid", "void"]
     currency: str
@@ -93,6 +113,8 @@ class Invoice(Fact):
 
 
 class InvoicePaymentApplied(Invoice):
+    """Where the money of one payment event went."""
+
     event_id: str
     amount_cents: int
     applied_cents: int
@@ -100,26 +122,36 @@ class InvoicePaymentApplied(Invoice):
 
 
 class InvoiceCreditAllocated(Invoice):
+    """How much credit paid."""
+
     amount_cents: int
 
 
 class InvoiceCreditNoted(InvoiceCreditAllocated):
+    """How much was given up, and why."""
+
     reason: str | None
 
 
 class CustomerCreditRefunded(Fact):
+    """How much credit went back."""
+
     customer: str
     currency: str
     amount_cents: int
 
 
 class PaymentEventDead(Fact):
+    """Which incoming event was given up, and why."""
+
     event_id: str
     invoice_id: str
     reason: str
 
 
 class PaymentEventRepaired(Fact):
+    """Who put which event right, how, and why."""
+
     by: str
     copied_to: str = Field(alias="copy")  # `copy` is a method of every model
     reason: str
@@ -128,12 +160,16 @@ class PaymentEventRepaired(Fact):
 
 
 class WebhookDisabled(Fact):
+    """Which receiver is told nothing more, and why."""
+
     id: str
     url: str
     reason: str
 
 
 class TransactionReversed(Fact):
+    """Which transaction takes back which, by whom, and why."""
+
     transaction_id: str
     reverses: str
     reason: str
@@ -141,6 +177,8 @@ class TransactionReversed(Fact):
 
 
 class PeriodClosed(Fact):
+    """Until when the books are closed, by whom, and why."""
+
     closed_until: str
     reason: str
     actor: str

@@ -86,7 +86,7 @@ async def test_ten_thousand_events_equal_the_oracle(
             if at in kill_at:
                 herd.kill(dice.randrange(WORKERS))
         deadline = time.monotonic() + PATIENCE_S
-        while sql.execute("SELECT FROM core.payment_event WHERE status = 'waiting' LIMIT 1").fetchone():
+        while sql.execute("SELECT 1 FROM core.payment_event WHERE status = 'waiting' LIMIT 1").fetchone():
             assert time.monotonic() < deadline, f"not applied within {PATIENCE_S} s"
             await asyncio.sleep(0.5)
     check(sql, totals, sent)
