@@ -52,7 +52,7 @@ class Checkout:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert status is None or done.returncode == status, done.stderr + done.stdout
         assert "Traceback" not in done.stderr

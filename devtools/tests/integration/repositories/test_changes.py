@@ -93,6 +93,7 @@ def test_work_that_is_not_committed_is_not_verified(begun):
     assert "work in alpha, beta" in done.stderr
 
 
+@pytest.mark.long
 def test_a_static_verdict_lands_nothing(begun, tmp_path):
     told(begun, "commit", "hold", "-m", "Payments may be held")
     verdict = told(begun, "verify", "hold", "--static", "--junit", str(tmp_path / "junit.xml"))

@@ -71,6 +71,7 @@ def test_sync_moves_what_is_behind_and_leaves_work_alone(fleet):
     assert (fleet.folder / ".devtools/worktrees/alpha/more").exists()
 
 
+@pytest.mark.long
 def test_diverged_and_detached_and_unreachable_are_told_apart(fleet):
     theirs(fleet)
     alpha = Checkout(fleet.folder / "alpha")
