@@ -14,7 +14,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         [sys.executable, "-m", "payments_api.main", *arguments],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         env={"PATH": "/usr/bin:/bin", **environment},
         check=False,
     )
