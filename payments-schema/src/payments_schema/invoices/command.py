@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import getpass
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -85,7 +86,14 @@ async def _dead(conn: AsyncConnection[Any], arguments: argparse.Namespace) -> li
 async def _repair(conn: AsyncConnection[Any], arguments: argparse.Namespace) -> list[PaymentEventView]:
     asked = {"invoice_id": arguments.invoice_id, "amount_cents": arguments.amount_cents}
     body = RepairEvent.model_validate({"reason": arguments.reason, **asked})
-    return [await repair(conn, arguments.event_id, body, f"{getpass.getuser()} at the command line")]
+    return [await repair(conn, arguments.event_id, body, f"{_who()} at the command line")]
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's number without a name
+        return f"user {os.getuid()}"
 
 
 async def _retry(conn: AsyncConnection[Any], arguments: argparse.Namespace) -> list[PaymentEventView]:
