@@ -30,7 +30,7 @@ def browser() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip(HOW)
-    expect.set_options(timeout=45_000)
+    expect.set_options(timeout=90_000)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield opened
@@ -63,7 +63,7 @@ def context(browser: Browser, stack: Stack) -> Iterator[BrowserContext]:
     opened = browser.new_context(
         base_url=stack.ui_url, timezone_id="Europe/Berlin", viewport={"width": 1280, "height": 860}
     )
-    opened.set_default_timeout(45_000)
+    opened.set_default_timeout(90_000)
     yield opened
     opened.close()
 

@@ -4,6 +4,7 @@ import re
 import socket
 
 import httpx
+import pytest
 from e2e.stack import Stack
 from e2e.steps import barriers, go, pay
 from playwright.sync_api import Page, expect
@@ -86,7 +87,7 @@ def test_the_list_follows_until_it_is_paused(page: Page, stack: Stack) -> None:
     expect(page.get_by_text("Paused · read")).to_be_visible()
     pay(stack, "ACC-PAUSE")
     # Ten seconds of nothing is what is to be seen here: the warning covers the calm word.
-    expect(page.locator(".pay-stale")).to_be_visible(timeout=45_000)
+    expect(page.locator(".pay-stale")).to_be_visible(timeout=90_000)
     assert barriers(page) == []
     expect(rows).to_have_count(2)
     page.get_by_text("Live", exact=True).click()
@@ -140,10 +141,13 @@ def test_the_api_away_and_back(page: Page, stack: Stack) -> None:
     expect(page.locator(".pay-table tbody tr")).to_have_count(2)
 
 
+@pytest.mark.long
 def test_a_session_that_is_lost_begins_again_where_it_was(page: Page, stack: Stack) -> None:
     pay(stack, "ACC-LOST")
     go(page, "/payments?account=ACC-LOST&rows=100")
     expect(page.locator(".pay-table tbody tr")).to_have_count(1)
+    # What the page is made of is loaded piece by piece; the last piece must be here before its source goes.
+    expect(page.get_by_role("button", name="Next page")).to_be_visible()
     stack.ui.stop()
     pay(stack, "ACC-LOST")
     stack.ui.start()

@@ -55,7 +55,7 @@ def guarded_url(stack: Stack, tmp_path: Path) -> Iterator[str]:
 
 def signed_in(browser: Browser, url: str, name: str, role: str) -> Page:
     context = browser.new_context(base_url=url, viewport={"width": 1280, "height": 860})
-    context.set_default_timeout(45_000)
+    context.set_default_timeout(90_000)
     page = context.new_page()
     page.goto("/sign-in")
     page.get_by_label("Name").fill(name)
