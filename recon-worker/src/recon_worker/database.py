@@ -45,16 +45,24 @@ class Line:
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
-    async def unit_of_work(self) -> AsyncGenerator[AsyncConnection[Any]]:
-        """A transaction, committed at the end. Raises psycopg.OperationalError where there is no database."""
+    async def connection(self) -> AsyncGenerator[AsyncConnection[Any]]:
+        """The connection outside of a transaction: one statement that only reads costs one round trip.
+
+        Raises psycopg.OperationalError where there is no database.
+        """
         async with self._lock:
             conn = await self._open()
             try:
-                async with conn.transaction():
-                    yield conn
+                yield conn
             finally:
                 if conn.broken or conn.closed:
                     self._conn = None
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncGenerator[AsyncConnection[Any]]:
+        """A transaction, committed at the end. Raises psycopg.OperationalError where there is no database."""
+        async with self.connection() as conn, conn.transaction():
+            yield conn
 
     async def close(self) -> None:
         """Close the connection; the next unit of work would open another."""

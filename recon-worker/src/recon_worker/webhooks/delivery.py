@@ -65,7 +65,7 @@ class Deliverer:
     async def _look_for_news(self) -> None:
         while True:
             try:
-                async with self._line.unit_of_work() as conn:
+                async with self._line.connection() as conn:  # twenty times a second: no BEGIN, no COMMIT
                     has_news = await store.has_news(conn)
                 if has_news:
                     await self.pull()
