@@ -80,7 +80,7 @@ class CardLives(RuleBasedStateMachine):
 
     @property
     def terms(self) -> Terms:
-        return Terms(self.fee_bps, WEEK, lambda: self.now)
+        return Terms(self.fee_bps, WEEK, clock=lambda: self.now)
 
     @initialize(
         bps=st.sampled_from([0, 1, 300, 3333, 10_000]),
