@@ -96,6 +96,15 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
+def address(url: str) -> str:
+    """A URL as people and the logs of CI may see it: whoever needs the password asks for it by a command."""
+    from urllib.parse import urlsplit
+
+    before, at, place = urlsplit(url).netloc.rpartition("@")
+    user, colon, _ = before.partition(":")
+    return url.replace(f"{before}{at}{place}", f"{user}:***@{place}", 1) if colon else url
+
+
 def _write(stream: TextIO, text: str) -> None:
     try:
         stream.write(text)

@@ -96,7 +96,7 @@ def open_(name: Name, as_json: AsJson = False) -> None:
     for service, url in urls.items():
         console.out(f"{service}  {url}")
     if database := status.get("database_url"):
-        console.out(f"database  {database}")
+        console.out(f"database  {console.address(database)}")
 
 
 @app.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

@@ -65,7 +65,7 @@ def show(status: dict[str, Any]) -> None:
     for name, url in urls.items():
         console.out(f"{name}: {url}")
     if status.get("database_url"):
-        console.out(f"database: {status['database_url']}")
+        console.out(f"database: {console.address(status['database_url'])}")
 
 
 def _row(node: dict[str, Any], now: float) -> list[str]:

@@ -213,7 +213,7 @@ def _tell(session: Session, up: _Up, as_json: bool, took_s: float) -> None:
     for name, url in up.urls.items():
         console.out(f"{name}  {url}")
     if up.database_url:
-        console.out(f"database  {up.database_url}")
+        console.out(f"database  {console.address(up.database_url)}")
 
 
 def _await_gone(session: Session, started: launch.Launched | None) -> None:
