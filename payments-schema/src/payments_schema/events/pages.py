@@ -27,7 +27,7 @@ are current (`PAYMENTS_GOLDEN=write` makes them anew).
 
 | member | meaning |
 |---|---|
-| `id` | `evt_…`, unique, in the order of recording |
+| `id` | `evt_…`, unique; the order to rely on is that of the list |
 | `type` | the topic, as below |
 | `version` | of the shape of `data` |
 | `timestamp` | when it was recorded, UTC |
