@@ -20,6 +20,7 @@ import psycopg
 import pytest
 from payments_schema.testing import create_database, drop_database, url_of
 
+PATIENCE_S = 60.0
 SECRET = "a-secret-of-tests-that-is-long-enough-0123456789"
 
 
@@ -51,7 +52,7 @@ class Api:
         self._await_listening()
 
     def _await_listening(self) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
@@ -65,7 +66,7 @@ class Api:
     def stop(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE_S)
 
     def post(
         self, body: Any, key: str | None = None, path: str = "/payments", **headers: str
@@ -75,12 +76,15 @@ class Api:
             sent["Idempotency-Key"] = key
         if isinstance(body, bytes):
             return httpx.post(
-                self.url + path, content=body, headers=sent | {"Content-Type": "application/json"}
+                self.url + path,
+                content=body,
+                headers=sent | {"Content-Type": "application/json"},
+                timeout=PATIENCE_S,
             )
-        return httpx.post(self.url + path, json=body, headers=sent)
+        return httpx.post(self.url + path, json=body, headers=sent, timeout=PATIENCE_S)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(self.url + path, headers=headers)
+        return httpx.get(self.url + path, headers=headers, timeout=PATIENCE_S)
 
     def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database_url) as conn:
@@ -111,7 +115,7 @@ def own_api(database_url: str, tmp_path: Path) -> Iterator[Api]:
     yield mine
     if mine.process is not None and mine.process.poll() is None:
         mine.process.kill()
-        mine.process.wait(10)
+        mine.process.wait(PATIENCE_S)
 
 
 @pytest.fixture

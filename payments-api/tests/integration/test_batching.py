@@ -180,6 +180,6 @@ async def test_work_that_starts_as_a_lane_ends_is_not_forgotten(pool: Any) -> No
         for n in range(60):
             await batches.submit(n)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         await asyncio.gather(*(caller() for _ in range(8)))
     await batches.close()

@@ -42,7 +42,7 @@ async def test_a_batch_notifies_once_with_the_message_id(conn, database_url):
     async with await AsyncConnection.connect(database_url, autocommit=True) as listener:
         await listener.execute('LISTEN "dramatiq.reconciliation.enqueue"')
         await some_payments(conn, *[a_payment() for _ in range(20)])
-        notes = [note async for note in listener.notifies(timeout=2, stop_after=1)]
+        notes = [note async for note in listener.notifies(timeout=60, stop_after=1)]
         assert [json.loads(n.payload) for n in notes] == [
             {"message_id": str(await one(conn, "SELECT message_id FROM dramatiq.queue"))}
         ]

@@ -40,7 +40,7 @@ def _account(api):
 
 
 def opened(page: Callable[[FakeApiClient], None], api: FakeApiClient, **address: str) -> AppTest:
-    test = AppTest.from_function(page, kwargs={"api": api}, default_timeout=10)
+    test = AppTest.from_function(page, kwargs={"api": api}, default_timeout=60)
     for name, value in address.items():
         test.query_params[name] = value
     test.run()

@@ -106,6 +106,6 @@ def test_the_actor_runs_the_sweep(sql: Connection[Any], database_url: str) -> No
     worker = dramatiq.Worker(broker, worker_timeout=100)
     worker.start()
     broker.get_actor(actors.EXPIRE).send()
-    broker.join("maintenance", fail_fast=True, timeout=10_000)
+    broker.join("maintenance", fail_fast=True, timeout=60_000)
     worker.stop()
     assert sql.execute("SELECT status FROM core.card_payment").fetchall() == [("expired",)]

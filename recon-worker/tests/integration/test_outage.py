@@ -94,8 +94,8 @@ def test_a_restart_under_load_loses_and_doubles_nothing(
     eventually(lambda: len(seen) > 100)
     postgres.stop(mode)
     postgres.start()
-    sender.join(30)
-    broker.join("default", timeout=20_000)
+    sender.join(60)
+    broker.join("default", timeout=60_000)
     worker.stop()
     expected = Counter({item: 2 if item % 5 == 0 else 1 for item in range(800)})
     assert Counter(seen) == expected

@@ -68,6 +68,11 @@ class Scheduler:
         return f"Scheduler({', '.join(schedule.name for schedule in self._schedules)})"
 
 
+def message_id(schedule: Schedule, slot: datetime) -> str:
+    """The id of the one message of a slot."""
+    return str(uuid.uuid5(_NAMESPACE, f"{schedule.name}:{slot.timestamp()}"))
+
+
 def _claim_slot(conn: Connection[Any], schedule: Schedule, worker: str) -> datetime | None:
     row = conn.execute(
         _CLAIM_SLOT, {"name": schedule.name, "every_s": schedule.every_s, "worker": worker}
@@ -82,6 +87,6 @@ def _send(conn: Connection[Any], schedule: Schedule, slot: datetime) -> None:
         args=schedule.args,
         kwargs={},
         options={},
-        message_id=str(uuid.uuid5(_NAMESPACE, f"{schedule.name}:{slot.timestamp()}")),
+        message_id=message_id(schedule, slot),
     )
     store.enqueue(conn, message.message_id, schedule.queue, message.encode().decode())

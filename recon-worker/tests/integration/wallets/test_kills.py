@@ -114,18 +114,18 @@ def test_worker_and_simulator_are_killed_in_the_middle(
         "QUEUE_LEASE_S": "1.5",
     }
     worker = run([sys.executable, "-m", "recon_worker.main"], **env)
-    eventually(lambda: _is_up(base), within_s=60)
+    eventually(lambda: _is_up(base), within_s=120)
     httpx.put(f"{base}/_control/knobs", json={"all": {"latency_ms": 60}}, trust_env=False)
     asyncio.run(put(database_url, COUNT))
-    eventually(lambda: _count(sql, "status = 'CONFIRMED'") >= COUNT // 10, within_s=30)
+    eventually(lambda: _count(sql, "status = 'CONFIRMED'") >= COUNT // 10, within_s=120)
     worker.kill()
     assert _count(sql, "status IN ('CONFIRMED', 'FAILED')") < COUNT
     worker.start()
-    eventually(lambda: _count(sql, "status = 'CONFIRMED'") >= COUNT // 3, within_s=30)
+    eventually(lambda: _count(sql, "status = 'CONFIRMED'") >= COUNT // 3, within_s=120)
     simulator.kill()
     time.sleep(0.3)  # an outage has a length
     simulator.start()
-    eventually(lambda: _count(sql, "status IN ('CONFIRMED', 'FAILED')") == COUNT, within_s=60)
+    eventually(lambda: _count(sql, "status IN ('CONFIRMED', 'FAILED')") == COUNT, within_s=120)
     _assert_books(sql, httpx.get(f"{base}/_control/books", trust_env=False).json())
 
 
