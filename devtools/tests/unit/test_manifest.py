@@ -205,6 +205,7 @@ def test_an_ordinary_command_has_no_warning(tmp_path):
         ("services: {a: {restart: sometimes}}", "1:25: services.a.restart: `sometimes` is not known here (one of never, on-failure, always)"),
         ("services: {a: {env: {A: '${ports.web}'}}}", "1:25: services.a.env.A: no port is called `web`"),
         ("repositories: {r: {path: ../x}}", "1:26: repositories.r.path: must lie inside the workspace"),
+        ("repositories: {r: {test: \"'\"}}", "1:26: repositories.r.test: is no command line"),
         ("database: {service: a, port: '1', name: n, owner: o}", "1:11: database: has no user"),
         ("commands:\n  status: x", "2:3: commands.status: devtools itself has a command `status` (take another name)"),
         ("commands:\n  -x: y", "2:3: commands.-x: `-x` is no name of a command (lower case letters, digits and -, a letter first)"),

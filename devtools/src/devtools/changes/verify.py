@@ -10,47 +10,22 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from devtools.changes import contracts, place, verdicts, work
+from devtools.changes import contracts, impact, place, rollback, suites, verdicts, work
+from devtools.changes.steps import Steps
 from devtools.errors import DevtoolsError, WrongUse
-from devtools.instances import life, running
+from devtools.instances import life, running, server
+from devtools.instances.place import Instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from devtools.changes.place import Change
-    from devtools.instances.place import Instance
+    from devtools.manifest.model import Database
     from devtools.repositories.checkouts import Checkout
+    from devtools.workspace import Workspace
 
 LOG_LIMIT = 200_000
 _DEPENDS = re.compile(r"^Depends-On: (\S+)@([0-9a-f]{40,64})$", re.MULTILINE)
-
-
-class _Steps:
-    """Named steps with their time; the first that fails ends the run."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self.done: list[dict[str, Any]] = []
-        self.say = say
-
-    @property
-    def passed(self) -> bool:
-        return all(step["passed"] for step in self.done)
-
-    def run(self, name: str, judge: Callable[[], str]) -> bool:
-        """Run one step; `judge` returns what is wrong. True where nothing is."""
-        began = time.monotonic()
-        try:
-            error = judge()
-        except DevtoolsError as fault:
-            error = fault.message
-        self.add(name, time.monotonic() - began, error)
-        return not error
-
-    def add(self, name: str, seconds: float, error: str) -> None:
-        self.done.append(
-            {"name": name, "passed": not error, "seconds": round(seconds, 3), "error": error or None}
-        )
-        self.say(f"{'✗' if error else '✓'} {name}  {seconds:.1f} s" + (f"\n{error}" if error else ""))
 
 
 def verify(
@@ -67,7 +42,7 @@ def verify(
             )
         tuple_ = place.commits(change)
         everything = place.everything(change.home)
-        steps = _Steps(say)
+        steps = Steps(say)
         steps.run("depends-on", lambda: _unmet(change, everything, tuple_))
         found = [(item, tuple_[item.id]) for item in everything]
         steps.run("contracts", lambda: "\n".join(contracts.problems(found)))
@@ -107,44 +82,82 @@ def _unmet(change: Change, everything: list[Checkout], tuple_: dict[str, str]) -
 
 
 def _in_an_instance(
-    change: Change, tuple_: dict[str, str], steps: _Steps, *, keep_instance: bool
+    change: Change, tuple_: dict[str, str], steps: Steps, *, keep_instance: bool
 ) -> dict[str, str]:
-    """Install, migrate, start and validate a copy of the workspace at these commits; its logs by file."""
+    """Install, migrate, start, validate and test a copy of the workspace at these commits; its logs by file.
+
+    Then the old code on the new schema, where the change migrates. Whatever can still be judged is, so that
+    one verdict names all that is wrong.
+    """
+    home = change.home
     name = f"verify-{place.key_of(tuple_)[:12]}"
+    overlay = life.overlay_of(home)
+    touched = impact.files(change, tuple_)
+    movers = impact.migrating(overlay.repositories, touched)
+    logs: dict[str, str] = {}
     made: list[Instance] = []
-
-    def install() -> str:
-        made.append(life.create(change.home, name, tuple_, say=steps.say))
-        at = made[0].record["shas"]
-        return "" if at == tuple_ else f"instance {name} is not at these commits: {at}"
-
-    def start() -> str:
-        running.up(made[0])
-        return ""
-
     try:
-        if steps.run("install", install) and steps.run("start", start):
-            _validate(made[0], steps)
+        if not _made(home, name, tuple_, movers, steps, made):
+            return {}
+        reached = impact.reached(made[0].tree, overlay.repositories, touched)
+        if steps.run("start", lambda: _start(made[0])):
+            rollback.validate(made[0], steps)
+        logs = suites.run(made[0], reached, steps)
+        if movers and overlay.database and server.is_shared(home, overlay):
+            from devtools.instances.database import template_of
+
+            template = template_of(made[0])
+            running.stop(made[0])  # two copies at work at once would slow each other down
+            before = {**tuple_, **change.record["base"]}
+            logs |= _old_code(home, f"{name}-old", before, template, steps)
     finally:
-        logs = _logs(made[0]) if made else {}
-        if made and not keep_instance:
-            life.remove(change.home, name, force=True)
+        if made:
+            logs |= _logs(made[0])
+        if Instance(home, name).folder.exists() and not keep_instance:
+            life.remove(home, name, force=True)
     return logs
 
 
-def _validate(instance: Instance, steps: _Steps) -> None:
+def _made(
+    home: Workspace, name: str, tuple_: dict[str, str], movers: list[str], steps: Steps, made: list[Instance]
+) -> bool:
+    """Make the instance in two steps, install and migrate; False where one failed."""
+    open_step = ["install"]
     began = time.monotonic()
+
+    def fill(instance: Instance, spec: Database) -> str:
+        nonlocal began
+        steps.add(open_step.pop(), time.monotonic() - began, "")
+        open_step.append("migrate")
+        began = time.monotonic()
+        return life.from_template(instance, spec, steps.say)
+
+    made.append(Instance(home, name))
     try:
-        verdict = running.validate(instance)
+        at = life.create(home, name, tuple_, say=steps.say, fill=fill).record["shas"]
+        error = "" if at == tuple_ else f"instance {name} is not at these commits: {at}"
     except DevtoolsError as fault:
-        steps.add("validate", time.monotonic() - began, fault.message)
-        return
-    found: list[dict[str, Any]] = verdict["steps"] if verdict else []
-    for step in found:
-        error = "" if step["passed"] else str(step.get("error") or "failed")
-        steps.add(f"validate: {step['name']}", step.get("seconds") or 0.0, error)
-    if verdict and not verdict["passed"] and steps.passed:
-        steps.add("validate", time.monotonic() - began, "the validation did not pass")
+        of = f"the migrations of {', '.join(movers)}: " if movers and open_step == ["migrate"] else ""
+        error = f"{of}{fault.message}"
+    steps.add(open_step[0], time.monotonic() - began, error)
+    return not error
+
+
+def _start(instance: Instance) -> str:
+    running.up(instance)
+    return ""
+
+
+def _old_code(
+    home: Workspace, name: str, before: dict[str, str], template: str, steps: Steps
+) -> dict[str, str]:
+    made: Instance | None = None
+    try:
+        made = rollback.judge(home, name, before, template, steps)
+        return {f"old-{file}": text for file, text in _logs(made).items()} if made else {}
+    finally:
+        if Instance(home, name).folder.exists():
+            life.remove(home, name, force=True)
 
 
 def _logs(instance: Instance) -> dict[str, str]:

@@ -88,6 +88,11 @@ def make_empty(instance: Instance, spec: Database) -> str:
     return instance.database
 
 
+def template_of(instance: Instance) -> str:
+    """The name of the template with the migrations of this instance's tree."""
+    return f"template_{migrations_hash(instance)}"
+
+
 def _template(conn: psycopg.Connection, version: str, spec: Database, migrate: Callable[[str], None]) -> str:
     template = f"template_{version}"
     if not _is_whole(conn, template):

@@ -67,7 +67,7 @@ def create(
             running.in_tree(instance, [str(instance.tree / "dev"), "install"])
         if spec is not None:
             server.wake(home, spec)
-            made = fill(instance, spec) if fill else _clone(instance, spec, say)
+            made = fill(instance, spec) if fill else from_template(instance, spec, say)
             server.write_env(instance, server.variables(instance, spec, made))
             say(f"database {made}")
         else:
@@ -76,19 +76,25 @@ def create(
     return instance
 
 
-def _clone(instance: Instance, spec: Database, say: Say) -> str:
-    """A clone of the template that has the migrations applied."""
+def fillers(home: Workspace) -> list[str]:
+    """The tasks that need the database's service and nothing else: they fill it."""
+    assert home.file is not None
+    tasks, overlay = load(home.file)[0].tasks, overlay_of(home)
+    service = overlay.database.service if overlay.database else ""
+    return [name for name in tasks if set(_needs(overlay, name)) == {service}]
+
+
+def from_template(instance: Instance, spec: Database, say: Say) -> str:
+    """A clone of the template that has the migrations applied; returns its name."""
     from devtools.instances import database
 
-    assert instance.home.file is not None
-    tasks, overlay = load(instance.home.file)[0].tasks, overlay_of(instance.home)
-    fillers = [name for name in tasks if set(_needs(overlay, name)) == {spec.service}]
+    tasks = fillers(instance.home)
 
     def migrate(fresh: str) -> None:
-        say(f"a new template: {', '.join(fillers) or 'empty'}")
-        if fillers:
+        say(f"a new template: {', '.join(tasks) or 'empty'}")
+        if tasks:
             server.write_env(instance, server.variables(instance, spec, fresh))
-            running.devtools(instance, "up", "--no-validate", "--only", ",".join(fillers))
+            running.devtools(instance, "up", "--no-validate", "--only", ",".join(tasks))
             running.devtools(instance, "down")
 
     return database.clone(instance, spec, migrate)

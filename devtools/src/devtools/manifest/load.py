@@ -14,7 +14,7 @@ from devtools.graph import cycle
 from devtools.manifest.automations import read_automations
 from devtools.manifest.model import Automations, Overlay
 from devtools.manifest.overlay import read_overlay
-from devtools.manifest.shape import Checker
+from devtools.manifest.shape import MAX_ERRORS, Checker, Enough
 from devtools.manifest.source import Node, Problem, read
 from devtools.manifest.warnings import what_will_hurt
 
@@ -68,26 +68,32 @@ def root_of(file: Path) -> Path:
     return folder.parent if folder.name in (".ona", ".gitpod") else folder
 
 
-def judge(file: Path, *, shown_as: str | None = None, with_overlay: bool = False) -> Verdict:
+def judge(
+    file: Path, *, shown_as: str | None = None, with_overlay: bool = False, kept: Path | None = None
+) -> Verdict:
     """Read `file` (and its overlay) and note everything that is wrong."""
     name = shown_as or str(file)
-    root, problems = read(file, name)
+    root, problems = read(file, name, kept)
     check = Checker(name)
     check.errors.extend(problems)
-    automations = _automations(root, check)
-    overlay = Overlay()
-    overlay_file = root_of(file) / OVERLAY
-    if with_overlay and overlay_file.is_file():
-        overlay = _overlay(overlay_file, automations, check)
-    if not check.errors:
-        _cycles(automations, overlay, root, check)
+    automations, overlay = Automations(), Overlay()
+    try:
+        automations = _automations(root, check)
+        overlay_file = root_of(file) / OVERLAY
+        if with_overlay and overlay_file.is_file():
+            overlay = _overlay(overlay_file, automations, check, kept)
+        if not check.errors:
+            _cycles(automations, overlay, root, check)
+    except Enough:
+        told = Node("null", check.errors[-1].line, check.errors[-1].column)
+        check.warn(told, "", f"judged up to here only: {MAX_ERRORS} errors are enough to begin with")
     by_place = sorted(check.errors, key=lambda found: (found.file != name, found.line, found.column))
     return Verdict(name, automations, by_place, check.warnings, overlay)
 
 
-def load(file: Path) -> tuple[Automations, Overlay]:
-    """The files of a workspace; raises `BadFile` with all errors of both."""
-    verdict = judge(file, shown_as=_shown(file), with_overlay=True)
+def load(file: Path, kept: Path | None = None) -> tuple[Automations, Overlay]:
+    """The files of a workspace; raises `BadFile` with all errors of both. kept: see `source.read`."""
+    verdict = judge(file, shown_as=_shown(file), with_overlay=True, kept=kept)
     if verdict.errors:
         raise BadFile(verdict.errors)
     return verdict.automations, verdict.overlay
@@ -119,15 +125,16 @@ def _automations(root: Node | None, check: Checker) -> Automations:
     return automations
 
 
-def _overlay(file: Path, automations: Automations, check: Checker) -> Overlay:
-    root, problems = read(file, _shown(file))
+def _overlay(file: Path, automations: Automations, check: Checker, kept: Path | None) -> Overlay:
+    root, problems = read(file, _shown(file), kept)
     own = Checker(_shown(file))
     own.errors.extend(problems)
     empty = root is not None and root.kind == "null"
-    overlay = read_overlay(root, automations, own) if root is not None and not empty else Overlay()
-    check.errors.extend(own.errors)
-    check.warnings.extend(own.warnings)
-    return overlay
+    try:
+        return read_overlay(root, automations, own) if root is not None and not empty else Overlay()
+    finally:
+        check.errors.extend(own.errors)
+        check.warnings.extend(own.warnings)
 
 
 def _cycles(automations: Automations, overlay: Overlay, root: Node | None, check: Checker) -> None:

@@ -69,13 +69,14 @@ class Automations:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository of the workspace; `url` may name environment variables."""
+    """A repository of the workspace; `url` may name environment variables, `test` is a command line."""
 
     id: str
     path: str
     url: str | None = None
     ref: str | None = None
     group: str | None = None
+    test: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,12 +93,16 @@ class _Reader:
         found: dict[str, Repository] = {}
         for name, (_, value) in self.check.identifiers(node, "repositories").items():
             where = f"repositories.{name}"
-            values = self.check.mapping(value, where, ("path", "url", "ref", "group")) or {}
+            keys = ("path", "url", "ref", "group", "test")
+            values = self.check.mapping(value, where, keys) or {}
             texts = {key: self.check.string(item, f"{where}.{key}") for key, item in values.items()}
             path = texts.get("path") or name
             if path.startswith("/") or ".." in path.split("/"):
                 self.check.error(values["path"], f"{where}.path", "must lie inside the workspace")
-            found[name] = Repository(name, path, texts.get("url"), texts.get("ref"), texts.get("group"))
+            if "test" in texts and not _is_command_line(texts["test"] or ""):
+                self.check.error(values["test"], f"{where}.test", "is no command line")
+            others = (texts.get(key) for key in ("url", "ref", "group", "test"))
+            found[name] = Repository(name, path, *others)
         return found
 
     def section(self, node: Node | None, path: str, known: list[str]) -> dict[str, ServiceOverlay]:
@@ -346,6 +350,13 @@ class _Reader:
             self.check.error(values["service"], "database.service", "is no service of automations.yaml", hint)
         self.port(texts["port"], values["port"], "database.port")
         return Database(**texts)
+
+
+def _is_command_line(text: str) -> bool:
+    try:
+        return bool(shlex.split(text))
+    except ValueError:
+        return False
 
 
 def _is_pattern(text: str) -> bool:

@@ -5,17 +5,19 @@ It must not judge what the nodes mean, and must never raise on bad text: faults 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ruamel.yaml import YAML
 
 MAX_BYTES = 256 * 1024
+MAX_WRITTEN = 10_000  # a hundred services are 2,000 values; the parser needs 20 µs for each
 MAX_NODES = 50_000
 MAX_DEPTH = 60
 
@@ -27,6 +29,12 @@ _KINDS = {
     "tag:yaml.org,2002:null": "null",
     "tag:yaml.org,2002:timestamp": "timestamp",
 }
+
+
+_TOO_MANY = (
+    f"holds more than {MAX_WRITTEN:,} values; give several workspaces a file each, or let a task's command"
+    " read the long list from a file of its own"
+)
 
 
 class _Mark(Protocol):
@@ -92,15 +100,32 @@ class Node:
         return found
 
 
-def read(path: Path, shown_as: str | None = None) -> tuple[Node | None, list[Problem]]:
-    """The document in `path`; None with at least one problem where it cannot be read."""
+def read(
+    path: Path, shown_as: str | None = None, kept: Path | None = None
+) -> tuple[Node | None, list[Problem]]:
+    """The document in `path`; None with at least one problem where it cannot be read.
+
+    kept: a folder for what was read: text that has not changed since is not parsed again.
+    """
     name = shown_as or str(path)
     try:
         with path.open("rb") as stream:
+            status = os.fstat(stream.fileno())
             data = stream.read(MAX_BYTES + 1)
     except OSError as fault:
         return None, [Problem(name, 1, 1, "", f"cannot be read: {fault.strerror or fault}")]
-    return parse(data, name)
+    if kept is None:
+        return parse(data, name)
+    from devtools.manifest import reading
+
+    # The inode and its time, too: nobody can put the reading of another text into a repository.
+    key = reading.Key(status.st_dev, status.st_ino, status.st_mtime_ns, data)
+    if (node := reading.recall(kept / f"{path.name}.read", key)) is not None:
+        return node, []
+    node, problems = parse(data, name)
+    if node is not None and not problems:
+        reading.keep(kept / f"{path.name}.read", key, node)
+    return node, problems
 
 
 def parse(data: bytes, name: str) -> tuple[Node | None, list[Problem]]:
@@ -187,6 +212,20 @@ class _Builder:
 
 
 def _compose_all(yaml: YAML, text: str) -> Iterator[_Raw]:
+    from ruamel.yaml.composer import Composer
+
+    count = 0
+
+    class Bounded(Composer):
+        def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 (as the parser has it)
+            nonlocal count
+            count += 1
+            if count > MAX_WRITTEN:
+                mark = self.parser.peek_event().start_mark  # pyright: ignore[reportUnknownMemberType]
+                raise _Unbearable(cast("_Mark", mark), _TOO_MANY)
+            return super().compose_node(parent, index)  # pyright: ignore[reportUnknownMemberType]
+
+    yaml.Composer = Bounded
     yaml.max_depth = MAX_DEPTH + 1  # the scanner's work grows with the square of the depth
     yield from cast("Iterator[_Raw]", yaml.compose_all(text))  # pyright: ignore[reportUnknownMemberType]
 

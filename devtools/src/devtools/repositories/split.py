@@ -180,8 +180,11 @@ def with_sources(text: str, repositories: Mapping[str, Repository], base: str) -
     lines = ["repositories:"]
     for item in repositories.values():
         group = f", group: {item.group}" if item.group else ""
+        test = f", test: {json.dumps(item.test)}" if item.test else ""
         url = json.dumps(f"{base}/{item.id}.git")
-        lines.append(f"  {item.id}: {{path: {item.path}, url: {url}, ref: {item.ref or BRANCH}{group}}}")
+        lines.append(
+            f"  {item.id}: {{path: {item.path}, url: {url}, ref: {item.ref or BRANCH}{group}{test}}}"
+        )
     block = "\n".join(lines) + "\n\n"
     return (
         re.sub(r"^repositories:.*\n(?: .*\n|\n)*", lambda _: block, text + "\n", flags=re.MULTILINE).rstrip()

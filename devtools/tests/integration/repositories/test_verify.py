@@ -1,0 +1,114 @@
+"""What a verification proves in its instance: the tests that the change reaches, and the old code's life."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from devtools.changes import impact
+from devtools.manifest.model import Repository
+
+from ..instances.conftest import Home
+from .test_changes import begun, built, told  # noqa: F401  (fixtures)
+
+SERVE = """\
+import os, psycopg
+with psycopg.connect(os.environ["DATABASE_URL"]) as conn:
+    conn.execute("SELECT {column} FROM item")
+os.execvp("python3", ["python3", "-m", "http.server", os.environ["PORT"], "--bind", "127.0.0.1"])
+"""
+
+
+def failed(verdict):
+    return {step["name"]: step["error"] for step in verdict["steps"] if not step["passed"]}
+
+
+def project(folder, name, *needs):
+    (folder / name).mkdir(parents=True)
+    wanted = ", ".join(f'"{need}>=1"' for need in needs)
+    (folder / name / "pyproject.toml").write_text(
+        f'[project]\nname = "{name}"\nversion = "1"\ndependencies = [{wanted}]\n'
+    )
+
+
+def test_a_change_reaches_what_builds_on_it_and_nothing_else(tmp_path):
+    project(tmp_path, "page", "service")
+    project(tmp_path, "service", "library")
+    project(tmp_path, "library")
+    project(tmp_path, "other")
+    known = {name: Repository(name, name) for name in ("page", "service", "library", "other")}
+    reached = [item.id for item in impact.reached(tmp_path, known, ["library/src/a.py", "README.md"])]
+    assert reached == ["library", "service", "page"]
+    assert [item.id for item in impact.reached(tmp_path, known, ["page/a.py"])] == ["page"]
+    assert impact.migrating(known, ["library/a/migrations/1.sql", "page/migrations.py"]) == ["library"]
+    assert impact.migrating(known, ["migrations/1.sql"]) == ["."]
+
+
+def test_the_tests_of_whoever_builds_on_a_change_are_run_and_named(built):  # noqa: F811
+    overlay = built.folder / "workspace.yaml"
+    text = overlay.read_text().replace("group: libraries", "group: libraries, test: cat src/alpha/states.py")
+    overlay.write_text(
+        text.replace("group: services", "group: services, test: grep PENDING ../../alpha/FINAL")
+    )
+    told(built, "start", "hold", "--repo", "alpha")
+    (built.folder / ".devtools/changes/hold/tree/alpha/FINAL").write_text("COMPLETED\n")
+    told(built, "commit", "hold", "-m", "Says what is final")
+    verdict = told(built, "verify", "hold", status=1)
+    assert [step["name"] for step in verdict["steps"]][-3:] == ["start", "tests: alpha", "tests: beta"]
+    assert list(failed(verdict)) == ["tests: beta"]
+    assert "beta: `grep PENDING ../../alpha/FINAL` ended with 1" in failed(verdict)["tests: beta"]
+    log = built.folder / verdict["evidence"] / "logs/tests-alpha.log"
+    assert log.read_text() == "PENDING = 1\n"
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A home whose service asks for a column when it starts."""
+    made = Home(tmp_path / "home").make(database=True)
+    (made.root / "serve.py").write_text(SERVE.format(column="id"))
+    automations = made.root / "automations.yaml"
+    text = automations.read_text().replace(
+        "exec python3 -u -m http.server $PORT --bind 127.0.0.1", "exec python3 -P serve.py"
+    )
+    automations.write_text(text)
+    overlay = made.root / "workspace.yaml"
+    overlay.write_text(
+        overlay.read_text().replace("  web: {", "  web: {dependsOn: {postgres: ready, migrate: completed}, ")
+    )
+    made.git(made.root, "add", "--all")
+    made.git(made.root, "commit", "--quiet", "-m", "asks")
+    yield made
+    made.clear()
+
+
+def verified(shop, name, migration, column, status):
+    shop.run("change", "start", name, "--repo", ".")
+    tree = shop.root / ".devtools/changes" / name / "tree"
+    (tree / "migrations/0002.sql").write_text(migration)
+    (tree / "serve.py").write_text(SERVE.format(column=column))
+    shop.run("change", "commit", name, "-m", name)
+    process = shop.begin("change", "verify", name, "--json")
+    told, words = process.communicate(timeout=600)
+    assert process.returncode == status, words
+    return json.loads(told)
+
+
+@pytest.mark.long
+def test_old_code_must_live_on_the_new_schema(shop):
+    added = "ALTER TABLE item ADD COLUMN IF NOT EXISTS size int;\n"
+    verdict = verified(shop, "adds", added, "size", 0)
+    assert [step["name"] for step in verdict["steps"]] == [
+        "depends-on", "contracts", "install", "migrate", "start",
+        "old code, new schema: install", "old code, new schema: start",
+    ]  # fmt: skip
+    renamed = "ALTER TABLE item ADD COLUMN IF NOT EXISTS number int, DROP COLUMN IF EXISTS id;\n"
+    verdict = verified(shop, "renames", renamed, "number", 1)
+    assert list(failed(verdict)) == ["old code, new schema: start"]
+    assert "web failed" in failed(verdict)["old code, new schema: start"]
+    log = shop.root / verdict["evidence"] / "logs/old-web.log"
+    assert 'column "id" does not exist' in log.read_text()
+    verdict = verified(shop, "breaks", "ALTER TABLE nowhere ADD x int;\n", "id", 1)
+    assert list(failed(verdict)) == ["migrate"]
+    assert failed(verdict)["migrate"].startswith("the migrations of .: ")
+    assert shop.json("instance", "list") == []
