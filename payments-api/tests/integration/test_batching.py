@@ -167,7 +167,7 @@ async def test_a_lost_connection_is_replaced_without_anybody_noticing(pool: Any,
     await batches.submit(1)
     (conn,) = batches._kept
     with psycopg.connect(server_url, autocommit=True) as admin:
-        admin.execute("SELECT pg_terminate_backend(%s)", [conn.info.backend_pid])
+        admin.execute("SELECT pg_terminate_backend(%s, 60000)", [conn.info.backend_pid])
     assert await batches.submit(1) == 50
     await batches.close()
 

@@ -15,6 +15,8 @@ from payments_schema.testing import url_of
 from psycopg import sql
 
 BODY = {"accountId": "A", "amount": 1}
+# It waits until they are gone, a minute each: one that is about to go still takes a statement.
+END_SESSIONS = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = %s"
 
 
 @contextmanager
@@ -23,7 +25,7 @@ def shut(server_url: str, name: str) -> Iterator[None]:
     target = sql.Identifier(name)
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false").format(target))
-        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        admin.execute(END_SESSIONS, [name])
         try:
             yield
         finally:
@@ -105,8 +107,6 @@ def test_a_backend_that_was_killed_is_not_noticed(
     own_api.start()
     assert own_api.get(path).status_code == 200
     with psycopg.connect(server_url, autocommit=True) as admin:
-        admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database_name]
-        )
+        admin.execute(END_SESSIONS, [database_name])
     assert own_api.get(path).status_code == 200
     assert own_api.post(BODY, "after").status_code == 201
