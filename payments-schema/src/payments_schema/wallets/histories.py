@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
@@ -44,28 +44,34 @@ WHERE EXISTS (
 """
 
 
+_LISTED: LiteralString = """
+SELECT subject, reason, verdict FROM core.wallet_risk_list WHERE subject = ANY (%s)
+"""
+
+
 async def histories(conn: Connection, payments: Sequence[WalletPayment], rules: Rules) -> dict[str, Asked]:
-    """What the risk rules ask about, by payment; one query for all of them."""
+    """What the risk rules ask about, by payment; one round trip for all of them."""
     if not payments:
         return {}
     ids, phones = texts([p.id for p in payments]), texts([p.phone for p in payments])
-    since = min(p.created_at for p in payments) - timedelta(seconds=rules.longest_window_s)
+    asked = {
+        "ids": ids,
+        "phones": phones,
+        "clients": texts([p.client for p in payments]),
+        "users": texts([p.user_id for p in payments]),
+        "since": min(p.created_at for p in payments) - timedelta(seconds=rules.longest_window_s),
+        "most": MOST_HISTORY,
+    }
+    subjects = sorted({subject for p in payments for subject in (p.phone, p.client, p.owner)})
+    async with conn.pipeline():
+        of_past = await conn.execute(_HISTORY, asked)
+        of_payees = await conn.execute(_KNOWN, [ids, phones])
+        of_lists = await conn.execute(_LISTED, [subjects])
     past: dict[str, list[Past]] = {}
-    found = await conn.execute(
-        _HISTORY,
-        {
-            "ids": ids,
-            "phones": phones,
-            "clients": texts([p.client for p in payments]),
-            "users": texts([p.user_id for p in payments]),
-            "since": since,
-            "most": MOST_HISTORY,
-        },
-    )
-    for payment_id, at, payer, phone, minor in await found.fetchall():
+    for payment_id, at, payer, phone, minor in await of_past.fetchall():
         past.setdefault(payment_id, []).append(Past(at, payer, phone, minor))
-    known = {row[0] for row in await (await conn.execute(_KNOWN, [ids, phones])).fetchall()}
-    listed = await _listed(conn, payments)
+    known = {row[0] for row in await of_payees.fetchall()}
+    listed = {subject: (reason, verdict) for subject, reason, verdict in await of_lists.fetchall()}
     return {
         p.id: Asked(
             at=p.created_at,
@@ -86,11 +92,3 @@ def _gravest(listed: Mapping[str, tuple[str, Outcome]], subjects: Sequence[str])
         # Two entries may share a reason: the graver one counts.
         found[reason] = GRAVITY[max(GRAVITY.index(found.get(reason, "allow")), GRAVITY.index(verdict))]
     return found
-
-
-async def _listed(conn: Connection, payments: Sequence[WalletPayment]) -> dict[str, tuple[str, Outcome]]:
-    subjects = sorted({subject for p in payments for subject in (p.phone, p.client, p.owner)})
-    found = await conn.execute(
-        "SELECT subject, reason, verdict FROM core.wallet_risk_list WHERE subject = ANY (%s)", [subjects]
-    )
-    return {subject: (reason, cast(Outcome, verdict)) for subject, reason, verdict in await found.fetchall()}

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, LiteralString, NamedTuple
+from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, dict_row
 
-from payments_schema.database.arrays import ints, texts
+from payments_schema.database.arrays import ints, texts, uuids
 from payments_schema.errors import InvalidTransition, NotFound, PaymentsError
 from payments_schema.ledger import store as ledger
 from payments_schema.ledger.posting import CREDIT, DEBIT, Entry, Posting
@@ -39,20 +40,46 @@ class MatchNotFound(NotFound):
     code = "match_not_found"
 
 
-async def note_balance(
-    conn: Connection, provider: str, currency: str, minor: int | None, error: str | None, now: datetime
+BALANCE_DUE: LiteralString = """
+EXISTS (SELECT FROM core.wallet_payment WHERE due_at IS NOT NULL)
+OR EXISTS (SELECT FROM core.wallet_payment WHERE created_at > now() - interval '5 minutes')
+OR NOT EXISTS (SELECT FROM core.wallet_provider)
+OR EXISTS (
+    SELECT FROM core.wallet_provider
+    WHERE error IS NOT NULL OR checked_at < now() - interval '2 minutes')
+"""
+"""As an expression: whether balances may have moved since they were read, are getting old, or are unknown."""
+
+
+class NewBalance(NamedTuple):
+    """What a provider says of our float; minor is None where it says nothing, and error says why."""
+
+    provider: str
+    minor: int | None
+    error: str | None
+
+
+_NOTE_BALANCES: LiteralString = """
+INSERT INTO core.wallet_provider AS p (provider, currency, balance_minor, checked_at, error)
+SELECT n.provider, %s, n.minor, %s, n.error
+FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS n (provider, minor, error)
+ORDER BY n.provider
+ON CONFLICT (provider, currency) DO UPDATE
+SET balance_minor = coalesce(excluded.balance_minor, p.balance_minor), error = excluded.error,
+    checked_at = CASE WHEN excluded.error IS NULL THEN excluded.checked_at ELSE p.checked_at END
+"""
+
+
+async def note_balances(
+    conn: Connection, currency: str, balances: Sequence[NewBalance], now: datetime
 ) -> None:
-    """What a provider says of our float, or why it says nothing; the last known balance stays."""
-    await conn.execute(
-        """
-        INSERT INTO core.wallet_provider AS p (provider, currency, balance_minor, checked_at, error)
-        VALUES (%(provider)s, %(currency)s, %(minor)s, %(now)s, %(error)s)
-        ON CONFLICT (provider, currency) DO UPDATE
-        SET balance_minor = coalesce(excluded.balance_minor, p.balance_minor), error = excluded.error,
-            checked_at = CASE WHEN excluded.error IS NULL THEN excluded.checked_at ELSE p.checked_at END
-        """,
-        {"provider": provider, "currency": currency, "minor": minor, "now": now, "error": error},
-    )
+    """What providers say of our float, each once, in one statement; the last known balance stays."""
+    columns = [
+        texts([one.provider for one in balances]),
+        ints([one.minor for one in balances]),
+        texts([one.error for one in balances]),
+    ]
+    await conn.execute(_NOTE_BALANCES, [currency, now, *columns])
 
 
 class NewLine(NamedTuple):
@@ -97,7 +124,7 @@ def _columns(lines: Sequence[NewLine]) -> list[str]:
 
 _OPEN_LINES: LiteralString = """
 SELECT id, reference, effect_minor, at FROM core.wallet_statement_line
-WHERE provider = %s AND currency = %s AND state = 'open' ORDER BY id LIMIT 5000 FOR NO KEY UPDATE
+WHERE provider = %s AND currency = %s AND state = 'open' ORDER BY id LIMIT 5000
 """
 
 _OPEN_ATTEMPTS: LiteralString = """
@@ -154,35 +181,85 @@ WHERE provider = %s AND state = 'rejected' AND lines && %s::bigint[]
 """
 
 
-async def match(conn: Connection, provider: str, currency: str, now: datetime) -> list[Match]:
-    """Match the open lines; what is certain is done, what is not becomes a proposal.
+class Pending(NamedTuple):
+    """What there was to be matched at one moment."""
 
-    What an operator has rejected is not proposed again: its lines stay open, and age.
-    """
-    # One matcher at a time, so that no attempt is proposed for two lines.
-    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('wallet_match/' || %s, 0))", [provider])
+    lines: list[Line]
+    booked: list[Booked]
+    refused: set[tuple[frozenset[int], frozenset[UUID]]]
+
+    def matches(self, now: datetime) -> list[Match]:
+        """What fits together. Pure, and may take seconds for a long statement: to be done without a lock.
+
+        What an operator has rejected is not proposed again: its lines stay open, and age.
+        """
+        found = match_lines(self.lines, self.booked, now, SUSPENSE_AFTER)
+        return [one for one in found if (frozenset(one.lines), frozenset(one.attempts)) not in self.refused]
+
+
+async def match(conn: Connection, provider: str, currency: str, now: datetime) -> list[Match]:
+    """Match the open lines; what is certain is done, what is not becomes a proposal."""
+    pending = await read_pending(conn, provider, currency)
+    return await put_matches(conn, provider, currency, pending.matches(now))
+
+
+async def read_pending(conn: Connection, provider: str, currency: str) -> Pending:
+    """The open lines, and what is booked and without a line."""
     rows = await (await conn.execute(_OPEN_LINES, [provider, currency])).fetchall()
     if not rows:
-        return []
+        return Pending([], [], set())
     since = min(row[3] for row in rows) - REACH
     values = {"provider": provider, "currency": currency, "since": since}
     booked = await (await conn.execute(_OPEN_ATTEMPTS, values)).fetchall()
-    found = match_lines([Line(*row) for row in rows], [Booked(*row) for row in booked], now, SUSPENSE_AFTER)
     asked = await conn.execute(_REJECTED, [provider, [row[0] for row in rows]])
     refused = {(frozenset(lines), frozenset(attempts)) for lines, attempts in await asked.fetchall()}
-    found = [one for one in found if (frozenset(one.lines), frozenset(one.attempts)) not in refused]
-    for one in found:
-        state = "confirmed" if one.is_certain else "proposed"
-        await conn.execute(
-            """
-            INSERT INTO core.wallet_match (provider, kind, lines, attempts, difference_minor, currency, state)
-            VALUES (%s, %s, %s, %s, %s, %s, %s)
-            """,
-            [provider, one.kind, list(one.lines), list(one.attempts), one.difference_minor, currency, state],
-        )
-    await _set_lines(conn, [id for one in found if one.is_certain for id in one.lines], "matched")
-    await _set_lines(conn, [id for one in found if not one.is_certain for id in one.lines], "proposed")
-    return found
+    return Pending([Line(*row) for row in rows], [Booked(*row) for row in booked], refused)
+
+
+_STILL_OPEN: LiteralString = """
+SELECT id FROM core.wallet_statement_line WHERE id = ANY (%s) AND state = 'open' ORDER BY id FOR NO KEY UPDATE
+"""
+
+_TAKEN: LiteralString = """
+SELECT DISTINCT taken.reference
+FROM core.wallet_match AS m CROSS JOIN LATERAL unnest(m.attempts) AS taken (reference)
+WHERE m.provider = %(provider)s AND m.state <> 'rejected' AND m.attempts && %(attempts)s::uuid[]
+"""
+
+_PUT_MATCHES: LiteralString = """
+INSERT INTO core.wallet_match (provider, kind, lines, attempts, difference_minor, currency, state)
+SELECT %(provider)s, n.kind, n.lines::bigint[], n.attempts::uuid[], n.difference_minor, %(currency)s, n.state
+FROM unnest(%(kinds)s::text[], %(lines)s::text[], %(attempts)s::text[], %(differences)s::bigint[],
+    %(states)s::text[]) WITH ORDINALITY AS n (kind, lines, attempts, difference_minor, state, place)
+ORDER BY n.place
+"""
+
+
+async def put_matches(conn: Connection, provider: str, currency: str, found: Sequence[Match]) -> list[Match]:
+    """Write matches down, but for those whose lines or attempts another matcher has taken meanwhile."""
+    if not found:
+        return []
+    # One matcher at a time, so that no attempt is proposed for two lines.
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('wallet_match/' || %s, 0))", [provider])
+    locked = await conn.execute(_STILL_OPEN, [[id for one in found for id in one.lines]])
+    still_open = {row[0] for row in await locked.fetchall()}
+    attempts = [reference for one in found for reference in one.attempts]
+    asked = await conn.execute(_TAKEN, {"provider": provider, "attempts": attempts})
+    taken = {row[0] for row in await asked.fetchall()}
+    kept = [one for one in found if still_open.issuperset(one.lines) and taken.isdisjoint(one.attempts)]
+    values = {
+        "provider": provider,
+        "currency": currency,
+        "kinds": texts([one.kind for one in kept]),
+        "lines": texts([ints(one.lines) for one in kept]),
+        "attempts": texts([uuids(one.attempts) for one in kept]),
+        "differences": ints([one.difference_minor for one in kept]),
+        "states": texts(["confirmed" if one.is_certain else "proposed" for one in kept]),
+    }
+    await conn.execute(_PUT_MATCHES, values)
+    await _set_lines(conn, [id for one in kept if one.is_certain for id in one.lines], "matched")
+    await _set_lines(conn, [id for one in kept if not one.is_certain for id in one.lines], "proposed")
+    return kept
 
 
 async def _set_lines(conn: Connection, lines: Sequence[int], state: str) -> None:

@@ -19,6 +19,7 @@ from payments_schema.wallets.movements import Purpose
 from payments_schema.wire.wallets import AttemptState, Review, WalletDirection, WalletProvider, WalletStatus
 
 Connection = AsyncConnection[TupleRow]
+Write = tuple[LiteralString, list[str]]
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _ATTEMPTS: LiteralString = """
@@ -59,6 +60,14 @@ ORDER BY due_at
 LIMIT %(limit)s
 FOR NO KEY UPDATE SKIP LOCKED
 """
+
+
+DUE: LiteralString = """
+EXISTS (SELECT FROM core.wallet_payment WHERE due_at <= now())
+OR EXISTS (SELECT FROM core.wallet_provider_health WHERE breaker <> 'closed')
+OR NOT EXISTS (SELECT FROM core.wallet_provider_health)
+"""
+"""As an expression: whether a payment is due, or how a provider is may have to be noted."""
 
 
 async def take_due(conn: Connection, *, now: datetime, limit: int) -> dict[str, WalletPayment]:
@@ -213,12 +222,19 @@ def _payment(row: TupleRow, attempts: Sequence[Attempt]) -> WalletPayment:
 
 async def save(conn: Connection, changes: Sequence[Change]) -> None:
     """Write what changes left behind: payments, their attempts and their audit trail."""
-    if not changes:
-        return
-    await _insert(conn, [change.payment for change in changes if change.is_new])
-    await _update(conn, [change.payment for change in changes if not change.is_new])
-    await _put_attempts(conn, [change.payment for change in changes])
-    await _append(conn, changes)
+    for statement, values in writes(changes):
+        await conn.execute(statement, values)
+
+
+def writes(changes: Sequence[Change]) -> list[Write]:
+    """The statements that write changes, with their values, in the order in which they must be executed."""
+    laid_out = (
+        _insert([change.payment for change in changes if change.is_new]),
+        _update([change.payment for change in changes if not change.is_new]),
+        _put_attempts([change.payment for change in changes]),
+        _append(changes),
+    )
+    return [write for write in laid_out if write is not None]
 
 
 _INSERT: LiteralString = """
@@ -232,10 +248,10 @@ SELECT * FROM unnest(
 """
 
 
-async def _insert(conn: Connection, payments: Sequence[WalletPayment]) -> None:
+def _insert(payments: Sequence[WalletPayment]) -> Write | None:
     if not payments:
-        return
-    await conn.execute(
+        return None
+    return (
         _INSERT,
         [
             texts([p.id for p in payments]),
@@ -275,10 +291,10 @@ WHERE p.id = n.id
 """
 
 
-async def _update(conn: Connection, payments: Sequence[WalletPayment]) -> None:
+def _update(payments: Sequence[WalletPayment]) -> Write | None:
     if not payments:
-        return
-    await conn.execute(
+        return None
+    return (
         _UPDATE,
         [
             texts([p.id for p in payments]),
@@ -314,15 +330,15 @@ WHERE a.resolved_at IS NULL
 """
 
 
-async def _put_attempts(conn: Connection, payments: Sequence[WalletPayment]) -> None:
+def _put_attempts(payments: Sequence[WalletPayment]) -> Write | None:
     # What failed comes first, so that its successor finds the payment free of open attempts.
     rows = sorted(
         ((payment.id, attempt) for payment in payments for attempt in payment.attempts),
         key=lambda row: (row[0], row[1].state is not AttemptState.FAILED, row[1].number),
     )
     if not rows:
-        return
-    await conn.execute(
+        return None
+    return (
         _PUT,
         [
             texts([payment_id for payment_id, _ in rows]),
@@ -355,15 +371,15 @@ FROM unnest(
 """
 
 
-async def _append(conn: Connection, changes: Sequence[Change]) -> None:
+def _append(changes: Sequence[Change]) -> Write | None:
     rows = [
         (change.payment.id, step, transition)
         for change in changes
         for step, transition in enumerate(change.transitions, 1)
     ]
     if not rows:
-        return
-    await conn.execute(
+        return None
+    return (
         _APPEND,
         [
             texts([payment_id for payment_id, _, _ in rows]),

@@ -11,7 +11,9 @@ import httpx
 from payments_schema.wire.wallets import WalletProvider
 
 from recon_worker.database import Line
+from recon_worker.garbage import FullCollections
 from recon_worker.settings import APPLICATION_ROLE
+from recon_worker.wallets.aside import Aside
 from recon_worker.wallets.clerk import Clerk
 from recon_worker.wallets.desk import Desk
 from recon_worker.wallets.dispatcher import Dispatcher, Observe
@@ -78,10 +80,12 @@ class Wallets:
 
     dispatcher: Dispatcher
     clerk: Clerk
+    aside: Aside
 
     async def close(self) -> None:
         await self.dispatcher.close()
         await self.clerk.close()
+        await self.aside.close()
 
 
 def now_utc() -> datetime:
@@ -105,12 +109,14 @@ def assemble(
     def line(part: str) -> Line:
         return Line(database_url, name=f"recon-worker wallets {part}", role=APPLICATION_ROLE)
 
+    aside = Aside("wallets database", FullCollections())
     desk = Desk(limits=settings.limits(), policy=settings.policy())
     dispatcher = Dispatcher(
         line("take"),
         line("settle"),
         providers,
         desk,
+        aside,
         health=lambda provider: breakers[provider].state.value,
         most_in_flight=settings.wallet_in_flight,
         lease_s=settings.wallet_lease_s,
@@ -118,4 +124,4 @@ def assemble(
         now=now,
         **({} if observe is None else {"observe": observe}),
     )
-    return Wallets(dispatcher, Clerk(line("clerk"), providers, now))
+    return Wallets(dispatcher, Clerk(line("clerk"), providers, now, aside), aside)

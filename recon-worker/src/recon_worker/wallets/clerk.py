@@ -6,15 +6,16 @@ Must not hold a transaction while a provider is asked.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import structlog
-from payments_schema.money import Money
 from payments_schema.wallets import reports, statements
+from payments_schema.wallets.matching import Match
 from payments_schema.wire.wallets import WalletProvider
 
 from recon_worker.database import Line
+from recon_worker.wallets.aside import Aside
 from recon_worker.wallets.providers.protocol import Provider, ProviderUnavailable, StatementLine
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -28,26 +29,32 @@ class Clerk:
     """Keeps what routing and bookkeeping need from providers besides payments."""
 
     def __init__(
-        self, line: Line, providers: Mapping[WalletProvider, Provider], now: Callable[[], datetime]
+        self,
+        line: Line,
+        providers: Mapping[WalletProvider, Provider],
+        now: Callable[[], datetime],
+        aside: Aside,
     ) -> None:
         self._line = line
         self._providers = providers
         self._now = now
+        self._aside = aside
 
     async def read_balances(self) -> None:
         """Ask every provider for our float."""
         found = await asyncio.gather(*(self._balance(provider) for provider in self._providers.values()))
-        now = self._now()
-        async with self._line.unit_of_work() as conn:
-            for provider, money, error in found:
-                minor = None if money is None else money.minor
-                await statements.note_balance(conn, provider, CURRENCY, minor, error, now)
+        await self._aside.run(self._note(found))
 
-    async def _balance(self, provider: Provider) -> tuple[WalletProvider, Money | None, str | None]:
+    async def _note(self, found: Sequence[statements.NewBalance]) -> None:
+        async with self._line.connection() as conn:
+            await statements.note_balances(conn, CURRENCY, found, self._now())
+
+    async def _balance(self, provider: Provider) -> statements.NewBalance:
         try:
-            return provider.name, await provider.balance(CURRENCY), None
+            money = await provider.balance(CURRENCY)
         except ProviderUnavailable as error:
-            return provider.name, None, str(error)
+            return statements.NewBalance(provider.name, None, str(error))
+        return statements.NewBalance(provider.name, money.minor, None)
 
     async def read_statements(self) -> int:
         """Fetch what moved lately, import it once, and match it; returns how many lines were new."""
@@ -60,13 +67,29 @@ class Clerk:
             except ProviderUnavailable as error:
                 log.warning("no statement", provider=provider.name, error=str(error))
                 continue
-            async with self._line.unit_of_work() as conn:
-                fresh += await statements.import_lines(conn, provider.name, _rows(lines))
-                await statements.match(conn, provider.name, CURRENCY, self._now())
+            new, pending = await self._aside.run(self._take(provider.name, _rows(lines)))
+            fresh += new
+            # A long statement takes seconds to fit: on a thread of its own, and with nothing locked.
+            found = await asyncio.to_thread(pending.matches, self._now())
+            await self._aside.run(self._put(provider.name, found))
         return fresh
+
+    async def _take(
+        self, provider: WalletProvider, rows: list[statements.NewLine]
+    ) -> tuple[int, statements.Pending]:
+        async with self._line.connection() as conn:
+            fresh = await statements.import_lines(conn, provider, rows)
+            return fresh, await statements.read_pending(conn, provider, CURRENCY)
+
+    async def _put(self, provider: WalletProvider, found: Sequence[Match]) -> None:
+        async with self._line.unit_of_work() as conn:
+            await statements.put_matches(conn, provider, CURRENCY, found)
 
     async def report(self, day: date) -> None:
         """Write the report of a day, or write it again."""
+        await self._aside.run(self._make_report(day))
+
+    async def _make_report(self, day: date) -> None:
         async with self._line.unit_of_work() as conn:
             await reports.make(conn, day)
 
@@ -77,7 +100,7 @@ class Clerk:
         await self.report(today)
 
     async def close(self) -> None:
-        await self._line.close()
+        await self._aside.run(self._line.close())
 
 
 def _rows(lines: list[StatementLine]) -> list[statements.NewLine]:

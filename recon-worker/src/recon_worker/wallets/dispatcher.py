@@ -30,8 +30,9 @@ from recon_worker.wallets.providers.protocol import Accepted, NotSent, Observati
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-TAKE = 250
-SETTLE = 250
+# A transaction is idle while its payments are decided: 100 of them take 10 to 15 ms of one core (measured).
+TAKE = 100
+SETTLE = 100
 DESK_IS_OLD = timedelta(seconds=1)
 AHEAD_S = 30.0
 _WORKER = f"{platform.node()}:{os.getpid()}"
@@ -63,6 +64,7 @@ class Dispatcher:
         settle_line: Line,
         providers: Mapping[WalletProvider, Provider],
         desk: Desk,
+        aside: Aside,
         *,
         health: Callable[[WalletProvider], str] = _closed,
         most_in_flight: int = 2000,
@@ -80,7 +82,7 @@ class Dispatcher:
         self._observe = observe
         self._flying: Counter[WalletProvider] = Counter()
         self._desk = replace(desk, health=health, is_full=self._is_full)
-        self._aside = Aside("wallets database")
+        self._aside = aside
         self._tasks: set[asyncio.Task[None]] = set()
         self._settler: Batcher[Result] = Batcher(self._settle, SETTLE)
         self._puller: asyncio.Task[None] | None = None
@@ -132,14 +134,15 @@ class Dispatcher:
 
     async def _begin(self, now: datetime, limit: int) -> tuple[list[Step], int]:
         states = {provider.value: self._desk.health(provider) for provider in self._providers}
-        async with self._take_line.unit_of_work() as conn:
+        async with self._take_line.connection() as conn:
+            # Before the transaction: what is only read or noted needs none of its locks.
             if self._desk.read_at is None or now - self._desk.read_at > DESK_IS_OLD:
                 self._desk = await desks.read(conn, self._desk, now)
             if states != self._noted:
                 await health.note_breakers(conn, states, _WORKER, now)
-            begun = await operations.begin(conn, self._desk, now, lease=self._lease, limit=limit)
-        self._noted = states
-        return begun
+                self._noted = states
+            async with conn.transaction():
+                return await operations.begin(conn, self._desk, now, lease=self._lease, limit=limit)
 
     async def _converse(self, step: Step) -> None:
         provider = step.attempt.provider
@@ -229,4 +232,3 @@ class Dispatcher:
             await provider.close()
         for line in (self._take_line, self._settle_line):
             await self._aside.run(line.close())
-        await self._aside.close()

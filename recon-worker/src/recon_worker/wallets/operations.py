@@ -201,9 +201,15 @@ def take_in(change: Change, result: Result, desk: Desk, now: datetime) -> None:
 
 
 async def _write(conn: Connection, changes: Sequence[Change]) -> None:
-    await store.save(conn, changes)
     postings = [posting for change in changes for posting in change.postings]
-    for posting, posted in zip(postings, await ledger.post_many(conn, postings), strict=True):
-        if posted.outcome == "rejected":
-            raise PostingRejected(f"the ledger refused {posting.key}: {posted.reason}")
-    await events.record_many(conn, [fact for change in changes for fact in facts.of(change)])
+    told = [fact for change in changes for fact in facts.of(change)]
+    writes = store.writes(changes)
+    # One round trip, with everything laid out before: the locks wait for the server alone.
+    async with conn.pipeline():
+        for statement, values in writes:
+            await conn.execute(statement, values)
+        await events.record_all(conn, told)
+        posted = await ledger.post_many(conn, postings)
+    for posting, outcome in zip(postings, posted, strict=True):
+        if outcome.outcome == "rejected":
+            raise PostingRejected(f"the ledger refused {posting.key}: {outcome.reason}")

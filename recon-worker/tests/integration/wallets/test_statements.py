@@ -8,6 +8,7 @@ import pytest
 from payments_schema.errors import InvalidTransition
 from payments_schema.ledger.audit import integrity
 from payments_schema.wallets import reports, statements
+from payments_schema.wallets.matching import Match
 from wallets.world import Wallets
 
 
@@ -72,3 +73,37 @@ async def test_the_daily_report_counts_and_counts_again(wallets: Wallets) -> Non
     assert (row["in_minor"], row["out_minor"], row["fees_minor"]) == (2500, 2500, 38)
     assert "mtn,GHS,3,2,1" in reports.as_csv([row])
     assert "<td>25.00</td>" in reports.as_page(day, [row])
+
+
+async def test_what_another_matcher_took_meanwhile_is_not_matched_again(wallets: Wallets) -> None:
+    await wallets.initiate()
+    await wallets.run(2)
+    (line,) = await lines_of(wallets, "mtn")
+    stranger = statements.NewLine("strange", "nobody", 700, 0, "GHS", wallets.now - timedelta(days=2))
+    await statements.import_lines(wallets.conn, "mtn", [line, stranger])
+    pending = [await statements.read_pending(wallets.conn, "mtn", "GHS") for _ in range(2)]
+    found = [one.matches(wallets.now) for one in pending]
+    assert len(await statements.put_matches(wallets.conn, "mtn", "GHS", found[0])) == 2
+    assert await statements.put_matches(wallets.conn, "mtn", "GHS", found[1]) == []
+    assert len(await statements.list_matches(wallets.conn, None, 10)) == 2
+    # The attempt is taken although the line that claims it now is another one.
+    twin = line._replace(provider_id="twin")
+    await statements.import_lines(wallets.conn, "mtn", [twin])
+    (late,) = (await statements.read_pending(wallets.conn, "mtn", "GHS")).lines
+    stale = found[0][0]
+    claim = Match("one_to_one", (late.id,), stale.attempts, 0, is_certain=True)
+    assert await statements.put_matches(wallets.conn, "mtn", "GHS", [claim]) == []
+
+
+async def test_a_provider_that_is_silent_keeps_its_last_known_balance(wallets: Wallets) -> None:
+    said, silent = statements.NewBalance("mtn", 500, None), statements.NewBalance("mtn", None, "timed out")
+    other = statements.NewBalance("telecel", -7, None)
+    await statements.note_balances(wallets.conn, "GHS", [other, said], wallets.now)
+    await statements.note_balances(wallets.conn, "GHS", [silent], wallets.now + timedelta(minutes=1))
+    found = await wallets.conn.execute(
+        "SELECT provider, balance_minor, error, checked_at FROM core.wallet_provider ORDER BY provider"
+    )
+    assert await found.fetchall() == [
+        ("mtn", 500, "timed out", wallets.now),
+        ("telecel", -7, None, wallets.now),
+    ]
