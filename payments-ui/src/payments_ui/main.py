@@ -4,15 +4,21 @@ It must not show anything of payments, and must not start where a setting is wro
 """
 
 import argparse
+import contextlib
+import importlib
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
 from pydantic import ValidationError
 
 from payments_ui.settings import Settings, complaint
+
+# What the first page of a process would import while somebody waits for it.
+NEEDED_BY_PAGES = ("payments_ui.app", "httpcore", "numpy")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -32,7 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # uvicorn stops in order and then raises the signal again: asked to stop is not failed.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     signal.signal(signal.SIGINT, lambda _number, _frame: sys.exit(130))
+    threading.Thread(target=_warm, name="warm", daemon=True).start()
     build_app(settings).run(config=streamlit_options(settings))
+
+
+def _warm() -> None:
+    """Import what pages need; one that is not there is the page's to complain about."""
+    for name in NEEDED_BY_PAGES:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
 def _parser() -> argparse.ArgumentParser:

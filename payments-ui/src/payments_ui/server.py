@@ -9,7 +9,7 @@ import logging
 import re
 import secrets
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,9 +17,9 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
-from payments_ui import export, sign_in
+from payments_ui import export, frontend, sign_in
 from payments_ui.middleware import ClosedDoors, HostGuard, SecurityHeaders
-from payments_ui.settings import Settings
+from payments_ui.settings import Settings, SignIn
 
 READINESS_PATH = "/_stcore/health"
 
@@ -28,13 +28,15 @@ logger = logging.getLogger(__name__)
 
 def build_app(settings: Settings) -> App:
     """Put the guard and the security headers in front of the pages."""
+    pages = frontend.indexes(is_server_known=settings.ui_sign_in is not SignIn.OIDC)
     return App(
         Path(__file__).parent / "entry" / "script.py",
         routes=[*export.routes(settings), *sign_in.routes(settings)],
         middleware=[
-            Middleware(SecurityHeaders, inline_script_hashes=tuple(_inline_script_hashes())),
+            Middleware(SecurityHeaders, inline_script_hashes=_inline_script_hashes(pages.values())),
             Middleware(HostGuard, allowed_hosts=settings.allowed_hosts),
             Middleware(ClosedDoors),
+            Middleware(frontend.Frontend, pages=pages),
         ],
         on_script_error=_say_calmly,
     )
@@ -83,12 +85,14 @@ def _dotted(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str
             yield f"{prefix}{key}", value
 
 
-def _inline_script_hashes() -> Iterator[str]:
-    """Yield the CSP hashes of the inline scripts in Streamlit's own index page.
+def _inline_script_hashes(pages: Iterable[str]) -> tuple[str, ...]:
+    """Return the CSP hashes of the inline scripts in the pages as they go out.
 
-    Computed from the installed file, so that an update of Streamlit does not need an update here.
+    Computed, so that an update of Streamlit does not need an update here. The page that Streamlit itself
+    sends for any other address has no more scripts than these.
     """
-    index = (Path(st.__file__).parent / "static" / "index.html").read_text("utf-8")
-    for script in re.findall(r"<script>(.*?)</script>", index, flags=re.DOTALL):
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        yield f"sha256-{digest}"
+    scripts = {
+        script for page in pages for script in re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    }
+    digests = (hashlib.sha256(script.encode()).digest() for script in sorted(scripts))
+    return tuple(f"sha256-{base64.b64encode(digest).decode()}" for digest in digests)

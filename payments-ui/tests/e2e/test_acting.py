@@ -56,6 +56,13 @@ def test_a_row_that_arrives_meanwhile_is_not_the_one_acted_on(page: Page, stack:
     expect(dialog.get_by_text("Done")).to_be_visible()
     assert card(stack, meant)["status"] == "refunded"
     assert card(stack, arrived)["status"] == "captured"
+    # Behind it the payment is read again, and is final; the result stays until it has been seen.
+    expect(page.locator(".pay-head .pay-status")).to_have_text("refunded")
+    for _ in range(2):
+        expect(page.locator(".pay-now")).not_to_have_text(page.locator(".pay-now").inner_text())
+    expect(dialog.get_by_text("Done")).to_be_visible()
+    dialog.get_by_role("button", name="Close", exact=True).last.click()
+    expect(page.locator(".pay-now")).to_have_count(0)
 
 
 def test_what_changed_under_an_open_dialog_is_looked_at_again(page: Page, stack: Stack) -> None:

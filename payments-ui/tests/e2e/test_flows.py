@@ -106,6 +106,15 @@ def test_a_row_leads_to_its_own_page(page: Page, stack: Stack) -> None:
     expect(page).to_have_url(re.compile("account\\?id=ACC-LINK"))
 
 
+def test_a_page_connects_without_asking_where(page: Page, stack: Stack) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.removeprefix(stack.ui_url)))
+    go(page, "/payments")
+    # The script in the head ran: the policy of contents names it.
+    assert page.evaluate("window.__streamlit.BACKEND_BASE_URL") == stack.ui_url
+    assert not any(path.startswith("/payments/_stcore") for path in asked)
+
+
 def test_an_unknown_id_is_told_without_a_traceback(page: Page, stack: Stack) -> None:
     go(page, "/payment?id=../../etc/passwd")
     expect(page.get_by_text("not found", exact=False).first).to_be_visible()

@@ -1,14 +1,18 @@
 """Filters go into the address and come back the same; a wrong address does no harm."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from payments_schema.wire.payments import PaymentStatus
 
 from payments_ui import state
 from payments_ui.state import Filters
 
+# A busy machine is slow at making examples too: that says nothing of the filters.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
+
+@UNHURRIED
 @given(
     st.builds(
         Filters,

@@ -18,7 +18,7 @@ from payments_schema.wire.operations import Kind, Story
 
 from payments_ui import calls, state
 from payments_ui.api_client import ApiClient, ApiError, ApiRefused, ApiUnreachable
-from payments_ui.components import deed, facts, money, problems, status, t_accounts
+from payments_ui.components import deed, facts, live, money, problems, status, t_accounts
 
 LABELS = {"capture": "Capture", "void": "Void", "settle": "Settle", "refund": "Refund", "cancel": "Cancel"}
 TAKES_AMOUNT = {(Kind.CARD, "capture"), (Kind.CARD, "refund")}
@@ -44,6 +44,7 @@ def buttons(api: ApiClient, story: Story) -> None:
     with st.container(horizontal=True):
         for action in story.actions:
             if st.button(LABELS.get(action, action), key=f"open_{action}"):
+                live.hold()
                 wish = Wish(story.payment.id, action, f"ui-{uuid7()}")
                 st.dialog(f"{LABELS.get(action, action)} payment", width="large", on_dismiss="rerun")(
                     _dialog

@@ -17,3 +17,10 @@ def facts(named: Iterable[tuple[str, Markup | str]]) -> Markup:
 def code(text: str) -> Markup:
     """Markup of something to be copied letter by letter."""
     return Markup("<code>{}</code>").format(text)
+
+
+def raw(text: str) -> Markup:
+    """Markup of a long answer as it came; the keyboard reaches it, since it scrolls."""
+    return Markup(
+        '<pre class="pay-raw" role="region" tabindex="0" aria-label="The answer as it came">{}</pre>'
+    ).format(text)

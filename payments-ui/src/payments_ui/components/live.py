@@ -15,6 +15,7 @@ from payments_ui.api_client import ApiError, ApiNotFound
 from payments_ui.components import problems, times
 
 STALE_AFTER_S = 10
+_HELD = "live:held"
 
 T = TypeVar("T")
 
@@ -50,6 +51,7 @@ def follow(
     A failed read leaves what was seen before on the page, marked by its age: numbers do not vanish
     because a service restarts. `name` must be the only one on its page.
     """
+    st.session_state.pop(_HELD, None)  # a full run closes every dialog; one of this run opens after this
     opening = _read(name, question, load)
     settled = isinstance(opening.error, ApiNotFound) or (
         opening.snapshot is not None and is_final(opening.snapshot.value)
@@ -60,10 +62,20 @@ def follow(
         # The full run has read already; only the timer's own runs read again.
         reading = first.pop() if first else _read(name, question, load)
         _show(reading, show, live=live, settled=settled)
-        if live and not settled and reading.snapshot is not None and is_final(reading.snapshot.value):
+        is_over = reading.snapshot is not None and is_final(reading.snapshot.value)
+        if live and not settled and is_over and not st.session_state.get(_HELD):
             st.rerun()  # a full run, which sets no timer any more
 
     st.fragment(part, run_every=every_s if live and not settled else None, key=name)()
+
+
+def hold() -> None:
+    """Keep live parts from starting a full run until the next one: it would take an open dialog away.
+
+    Call it where a dialog opens, after `follow`. Without it, whoever has done what makes a payment final
+    never sees that it was done.
+    """
+    st.session_state[_HELD] = True
 
 
 def last(name: str, shape: type[T]) -> T | None:
