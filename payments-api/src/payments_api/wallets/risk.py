@@ -140,6 +140,7 @@ async def _rules(conn: AsyncConnection[Any]) -> RulesView:
         version=now.version,
         risk=risk.model_dump(mode="json"),
         routing=asdict(now.routing or Weights()),
+        unreadable=dict(now.unreadable),
         history=[
             RuleSetView(
                 version=one.version,
@@ -147,6 +148,7 @@ async def _rules(conn: AsyncConnection[Any]) -> RulesView:
                 routing=None if one.routing is None else asdict(one.routing),
                 set_by=one.set_by,
                 set_at=one.set_at,
+                unreadable=dict(one.unreadable),
             )
             for one in found
         ],

@@ -61,6 +61,18 @@ def test_rules_are_versions_and_what_is_not_given_stays(api: Any) -> None:
     assert judged["history"][1]["risk"] == first["history"][0]["risk"] if first["history"] else True
 
 
+def test_rules_of_another_release_are_shown_as_unreadable_and_replaced(api: Any) -> None:
+    stored = '{"rules": [{"kind": "psychic", "name": "x"}]}'
+    write(api, "INSERT INTO core.wallet_rules (risk, routing, set_by) VALUES (%s, NULL, 'later')", stored)
+    shown = api.get(f"{BASE}/rules").json()
+    assert shown["unreadable"].keys() == {"risk"}
+    assert shown["history"][0]["unreadable"] == shown["unreadable"]
+    weighed = send(api, "/rules", {"routing": {"worth_bps": 500}}).json()
+    assert weighed["unreadable"].keys() == {"risk"}  # what is not given stays
+    mended = send(api, "/rules", {"risk": STRICT}).json()
+    assert (mended["unreadable"], mended["routing"]["worth_bps"]) == ({}, 500)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

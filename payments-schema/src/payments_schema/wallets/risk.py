@@ -6,7 +6,7 @@ Must not look anything up: the history that the rules need is handed in.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -169,6 +169,15 @@ def assess(asked: Asked, rules: Rules) -> Assessment:
     else:
         outcome = "allow"
     return Assessment(outcome, score, (*reasons, *(rule.name for rule in hits)))
+
+
+_NO_RULES = Rules(rules=(), review_at=0, block_at=1)
+
+
+def hold_back(asked: Asked, why: str) -> Assessment:
+    """The assessment where the rules in force cannot be read: lists count, all else waits for an operator."""
+    found = assess(asked, _NO_RULES)
+    return replace(found, reasons=(*found.reasons, why)) if found.outcome == "review" else found
 
 
 def _of(asked: Asked, subject: Subject, window_s: int) -> list[Past]:

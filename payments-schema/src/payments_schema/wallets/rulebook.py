@@ -1,32 +1,41 @@
 """SQL of the rules in force and the risk lists. Older versions stay: a past decision can be explained.
 
-Must not judge a payment, and must not change a rule without saying who did.
+Must not judge a payment, must not change a rule without saying who did, and must not fail for what it cannot
+read: a version that another release wrote is named instead.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, LiteralString, NamedTuple
+from types import MappingProxyType
+from typing import Any, LiteralString, NamedTuple, TypeVar
 
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
+from pydantic import TypeAdapter, ValidationError
 
 from payments_schema.wallets.risk import RULES, Outcome, Rules
 from payments_schema.wallets.routing import WEIGHTS, Weights
 
 Connection = AsyncConnection[Any]
+T = TypeVar("T")
 
 
 class RuleSet(NamedTuple):
-    """One version; None where the built-in rules or weights are in force. version 0: nothing was ever set."""
+    """One version; None where the built-in rules or weights are in force. version 0: nothing was ever set.
+
+    unreadable: why a part that is stored cannot be read, by its name; it is None then, too.
+    """
 
     version: int
     risk: Rules | None
     routing: Weights | None
     set_by: str | None
     set_at: datetime | None
+    unreadable: Mapping[str, str] = MappingProxyType({})
 
 
 _VERSIONS: LiteralString = """
@@ -68,13 +77,22 @@ async def put(conn: Connection, risk: Rules | None, routing: Weights | None, by:
 
 
 def _rule_set(version: int, risk: Any, routing: Any, set_by: str, set_at: datetime) -> RuleSet:
-    return RuleSet(
-        version,
-        None if risk is None else RULES.validate_python(risk),
-        None if routing is None else WEIGHTS.validate_python(routing),
-        set_by,
-        set_at,
-    )
+    unreadable: dict[str, str] = {}
+    rules = _read("risk", RULES, risk, unreadable)
+    weights = _read("routing", WEIGHTS, routing, unreadable)
+    return RuleSet(version, rules, weights, set_by, set_at, unreadable)
+
+
+def _read(part: str, shape: TypeAdapter[T], stored: Any, unreadable: dict[str, str]) -> T | None:
+    if stored is None:
+        return None
+    try:
+        return shape.validate_python(stored)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(step) for step in first["loc"])
+        unreadable[part] = f"{where}: {first['msg']}" if where else first["msg"]
+        return None
 
 
 class Listed(NamedTuple):

@@ -23,21 +23,29 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class RuleSetView(WireModel):
-    """A version of the rules; `risk` or `routing` is null where the built-in ones were in force."""
+    """A version of the rules; `risk` or `routing` is null where the built-in ones were in force.
+
+    `unreadable`: why a part cannot be read by this release, by its name. Null then, too.
+    """
 
     version: int
     risk: dict[str, Any] | None
     routing: dict[str, int] | None
     set_by: str | None
     set_at: Timestamp | None
+    unreadable: dict[str, str] = Field(default_factory=dict[str, str])
 
 
 class RulesView(WireModel):
-    """The rules in force, written out, and the versions before them, newest first."""
+    """The rules in force, written out, and the versions before them, newest first.
+
+    Where the risk rules in force are `unreadable`, `risk` shows the built-in ones, but payments wait.
+    """
 
     version: int
     risk: dict[str, Any]
     routing: dict[str, int]
+    unreadable: dict[str, str] = Field(default_factory=dict[str, str])
     history: list[RuleSetView]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from payments_schema.wallets.risk import DEFAULT, RULES, Asked, Past, assess
+from payments_schema.wallets.risk import DEFAULT, RULES, Asked, Past, assess, hold_back
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ASKED = Asked(NOON, "c/u1", "+233243123499", 2500)
@@ -85,3 +85,13 @@ def test_lists_come_first() -> None:
 def test_rules_that_are_none_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         rules(wrong)
+
+
+@pytest.mark.parametrize(
+    ("listed", "outcome"), [({}, "review"), ({"fine": "allow"}, "allow"), ({"stolen": "block"}, "block")]
+)
+def test_where_rules_cannot_be_read_only_the_lists_let_pass(listed: Any, outcome: str) -> None:
+    asked = Asked(NOON, "c/u1", "+233243123499", 100, listed=listed)
+    found = hold_back(asked, "rule set 7 of o cannot be read")
+    assert found.outcome == outcome
+    assert ("rule set 7 of o cannot be read" in found.reasons) == (outcome == "review")

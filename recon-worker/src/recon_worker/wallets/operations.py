@@ -17,7 +17,7 @@ from payments_schema.ledger import store as ledger
 from payments_schema.wallets import facts, lifecycle, store
 from payments_schema.wallets.histories import histories
 from payments_schema.wallets.lifecycle import Attempt, Change, WalletPayment
-from payments_schema.wallets.risk import Asked, assess
+from payments_schema.wallets.risk import Asked
 from payments_schema.wallets.routing import Wanted, route
 from payments_schema.wire.wallets import AttemptState, Review, WalletDirection, WalletStatus
 from psycopg import AsyncConnection
@@ -87,7 +87,7 @@ def advance(change: Change, desk: Desk, asked: Asked | None, now: datetime, unti
     if not payment.is_final and payment.status is not WalletStatus.CONFIRMED and now >= payment.expires_at:
         lifecycle.expire(change, now)
     elif payment.status is WalletStatus.INITIATED and asked is not None:
-        verdict = assess(asked, desk.rules)
+        verdict = desk.check(asked)
         lifecycle.validate(change, verdict.outcome, verdict.explained(), desk.limits, now)
     elif payment.status is WalletStatus.VALIDATING and payment.review is not Review.REQUIRED:
         change.move(WalletStatus.PENDING, lifecycle.SYSTEM, "checked", now)

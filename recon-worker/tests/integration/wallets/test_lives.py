@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import structlog
 from payments_schema.errors import InvalidTransition, PaymentNotFound
 from payments_schema.ledger.audit import integrity
 from payments_schema.wallets import lifecycle, store
 from payments_schema.wire.wallets import AttemptState, Review, WalletStatus
+from structlog.testing import LogCapture
 from wallets.world import DELAYED, FAILED, LATE, LOST, ONGOING, REJECTED, Wallets
+
+from recon_worker.wallets import desk
 
 
 async def test_a_disbursement_is_confirmed_by_asking(wallets: Wallets) -> None:
@@ -276,3 +280,34 @@ async def test_a_provider_without_float_is_left_out(wallets: Wallets) -> None:
     assert payment.provider == "airteltigo"
     left_out = [c for c in payment.routing[0]["candidates"] if c["excluded"]]
     assert [c["provider"] for c in left_out] == ["mtn"]
+
+
+async def test_rules_of_another_release_hold_payments_back_and_stop_nothing(
+    wallets: Wallets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = LogCapture()
+    own = structlog.wrap_logger(None, processors=[heard], wrapper_class=structlog.BoundLogger)
+    monkeypatch.setattr(desk, "log", own)
+    put = "INSERT INTO core.wallet_rules (risk, set_by) VALUES (%s, %s)"
+    await wallets.conn.execute(put, ['{"rules": [{"kind": "psychic", "name": "x"}]}', "later"])
+    await wallets.conn.execute(
+        "INSERT INTO core.wallet_risk_list (subject, verdict, reason, added_by) "
+        "VALUES ('+233243123498', 'allow', 'our own', 'o')"
+    )
+    on_its_way = await wallets.initiate("0243123498")
+    held = await wallets.initiate()
+    await wallets.run(4)
+    assert (await wallets.get(on_its_way)).status is WalletStatus.CONFIRMED
+    payment = await wallets.get(held)
+    assert (payment.status, payment.review) == (WalletStatus.VALIDATING, Review.REQUIRED)
+    assert payment.risk is not None
+    (reason,) = payment.risk["reasons"]
+    (said,) = heard.entries  # once, however many pulls
+    assert said["log_level"] == "error"
+    assert reason == f"{said['rule_set']} cannot be read"
+    assert "POST /api/v1/wallets/rules" in said["hint"]
+    await wallets.conn.execute(put, ['{"rules": []}', "o"])
+    later = await wallets.initiate()
+    await wallets.run(3)
+    assert (await wallets.get(later)).status is WalletStatus.CONFIRMED
+    assert (await wallets.get(held)).review is Review.REQUIRED  # an operator's word, as for any review
