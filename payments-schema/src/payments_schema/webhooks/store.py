@@ -141,6 +141,15 @@ async def delete(conn: Connection, subscription_id: str) -> None:
         raise SubscriptionNotFound
 
 
+NEWS_OF: LiteralString = """
+-- By the number: a bare `transaction` here would be the text above, in which 10 comes before 9.
+SELECT e.id, e.transaction::text, e.type, e.subject FROM core.event AS e
+WHERE (e.transaction, e.id) > (%s::xid8, %s)
+    AND e.transaction < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY e.transaction, e.id LIMIT %s
+"""
+
+
 async def fan_out(conn: Connection, limit: int = 1000) -> int:
     """Make deliveries of what happened since each subscription looked last; returns how many events more."""
     locked = await conn.execute(
@@ -151,15 +160,7 @@ async def fan_out(conn: Connection, limit: int = 1000) -> int:
     )
     most = 0
     for id_, types, transaction, number in await locked.fetchall():
-        found = await conn.execute(
-            """
-            SELECT id, transaction::text, type, subject FROM core.event
-            WHERE (transaction, id) > (%s::xid8, %s)
-                AND transaction < pg_snapshot_xmin(pg_current_snapshot())
-            ORDER BY transaction, id LIMIT %s
-            """,
-            [transaction, number, limit],
-        )
+        found = await conn.execute(NEWS_OF, [transaction, number, limit])
         rows = await found.fetchall()
         if not rows:
             continue

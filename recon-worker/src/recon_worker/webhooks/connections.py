@@ -28,6 +28,8 @@ class Connections:
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
+        # Read once: a context of its own for each receiver held up all deliveries while it was read.
+        self._tls = httpx.create_ssl_context(trust_env=False)
         self._kept: OrderedDict[tuple[str, str, str], _Kept] = OrderedDict()
 
     async def post(self, target: Pinned, body: str, headers: Mapping[str, str]) -> int:
@@ -64,7 +66,9 @@ class Connections:
         found = self._kept.get(key)
         if found is None:
             # Redirects lead where nobody looked, and a proxy of the environment would resolve again.
-            client = httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=self._timeout_s)
+            client = httpx.AsyncClient(
+                verify=self._tls, follow_redirects=False, trust_env=False, timeout=self._timeout_s
+            )
             found = self._kept[key] = _Kept(client)
         self._kept.move_to_end(key)
         return found
