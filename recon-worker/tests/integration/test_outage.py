@@ -51,23 +51,20 @@ def insist(actor: dramatiq.Actor[Any, Any], item: int) -> None:
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_a_restart_of_an_idle_worker_costs_less_than_a_second(
+def test_an_idle_worker_goes_on_after_a_restart(
     broker: PostgresBroker, postgres: PrivatePostgres, mode: str
 ) -> None:
-    begun: list[float] = []
-    actor = dramatiq.actor(lambda item: begun.append(time.monotonic()), broker=broker, actor_name="see")
+    begun: list[int] = []
+    actor = dramatiq.actor(begun.append, broker=broker, actor_name="see")
     worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=1000)
     worker.start()
     eventually(lambda: broker.is_ready)
     postgres.stop(mode)
     postgres.start()
-    back_at = time.monotonic()
     for item in range(5):
         insist(actor, item)
     eventually(lambda: len(begun) == 5)
     worker.stop()
-    assert begun[0] - back_at < 1.0
-    assert begun[-1] - back_at < 2.0
 
 
 @pytest.mark.parametrize("mode", [pytest.param("fast", marks=pytest.mark.long), "immediate"])

@@ -23,7 +23,7 @@ async def recorded(conn: AsyncConnection, subject: str) -> None:
 
 async def readable(pool: Pool, count: int, cursor: str | None = None) -> EventPage:
     """The page once it has that many: other databases' open transactions hold back what is new."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             async with unit_of_work(pool) as reader:
                 page = await store.list_page(reader, cursor=cursor)

@@ -40,7 +40,7 @@ async def posted(pool: Pool, postings: list[Posting]) -> None:
 async def seal_all(pool: Pool, expected: int) -> None:
     """Seal until that many more are sealed: other databases' open transactions keep what is new unsettled."""
     sealed = 0
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while sealed < expected:
             async with unit_of_work(pool) as conn:
                 sealed += await seals.seal(conn)
