@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from payments_api import logs
 from payments_api.app import create_app
+from payments_api.http.resting import RestingServer
 from payments_api.settings import Settings, SettingsRefused, load
 
 WRONG_USE, INTERRUPTED = 2, 130
@@ -43,7 +44,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
     )
     # uvicorn repeats the signal once it has stopped; a stop that was asked for and went well is exit code 0.
     signal.signal(signal.SIGTERM, _do_nothing)
-    uvicorn.Server(config).run()
+    RestingServer(config).run()
 
 
 def _do_nothing(_number: int, _frame: FrameType | None) -> None:

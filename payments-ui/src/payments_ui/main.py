@@ -31,8 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _refuse_a_taken_port(settings)
 
     # Streamlit costs a second to import: a wrong setting is told before that.
+    from payments_ui.resting import let_streamlit_rest
     from payments_ui.server import READINESS_PATH, build_app, streamlit_options
 
+    let_streamlit_rest()
     url = f"http://{_bracketed(settings.host)}:{settings.port}"
     print(f"payments-ui: {url} (ready: {READINESS_PATH}), API at {settings.api_url}", file=sys.stderr)  # noqa: T201 - the program's one line
     # uvicorn stops in order and then raises the signal again: asked to stop is not failed.

@@ -20,7 +20,13 @@ import structlog
 from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.broker import Broker
 from dramatiq.middleware import AsyncIO, Callbacks, CurrentMessage, Middleware, Pipelines, Retries, TimeLimit
+from payments_schema.cards import store as cards
+from payments_schema.events import store as events
+from payments_schema.invoices import inbox
 from payments_schema.invoices.inbox import QUEUE as INVOICES
+from payments_schema.ledger import seals
+from payments_schema.reconciliation import store as jobs
+from payments_schema.webhooks import news as webhooks
 
 from . import settings as settings_module
 from .batcher import Batcher
@@ -37,6 +43,7 @@ from .queue.broker import PostgresBroker
 from .queue.connection import connect
 from .queue.relay import BrokerPublisher, Relay
 from .queue.schedule import Schedule, Scheduler
+from .queue.worker import RestingWorker
 from .reconciliation import actors
 from .reconciliation.operations import Reconciler
 from .settings import APPLICATION_ROLE, InvalidSettings, Settings
@@ -50,7 +57,9 @@ from .webhooks.delivery import Deliverer
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 RELAYED_QUEUES = (actors.QUEUE, actors.MAINTENANCE_QUEUE, wallet_actors.QUEUE, INVOICES, webhook_actors.QUEUE)
-_WAKE_S = 0.25
+_WAKE_S = 2.0
+# The threads of Dramatiq wait for work so long; they are woken by it, and by the end.
+_REST_MS = 60_000
 
 
 def middleware(metrics: Metrics) -> list[Middleware]:
@@ -58,7 +67,7 @@ def middleware(metrics: Metrics) -> list[Middleware]:
     return [
         Telemetry(metrics),
         AsyncIO(),
-        TimeLimit(),
+        TimeLimit(interval=5000),
         Callbacks(),
         Pipelines(),
         CurrentMessage(),
@@ -69,13 +78,31 @@ def middleware(metrics: Metrics) -> list[Middleware]:
 def schedules(settings: Settings) -> list[Schedule]:
     """Everything that happens by the clock."""
     return [
+        Schedule(actors.SWEEP, settings.recon_sweep_s, actors.MAINTENANCE_QUEUE, actors.SWEEP, due=jobs.OPEN),
         Schedule(
-            "sweep_reconciliations", settings.recon_sweep_s, actors.MAINTENANCE_QUEUE, "sweep_reconciliations"
+            card_actors.EXPIRE,
+            settings.card_expiry_s,
+            actors.MAINTENANCE_QUEUE,
+            card_actors.EXPIRE,
+            due=cards.OVERDUE,
         ),
-        Schedule(card_actors.EXPIRE, settings.card_expiry_s, actors.MAINTENANCE_QUEUE, card_actors.EXPIRE),
-        Schedule(ledger_actors.SEAL, settings.ledger_seal_s, actors.MAINTENANCE_QUEUE, ledger_actors.SEAL),
-        Schedule(invoice_actors.SWEEP, settings.invoice_sweep_s, INVOICES, invoice_actors.SWEEP),
-        Schedule(webhook_actors.PULL, settings.webhook_pull_s, webhook_actors.QUEUE, webhook_actors.PULL),
+        Schedule(
+            ledger_actors.SEAL,
+            settings.ledger_seal_s,
+            actors.MAINTENANCE_QUEUE,
+            ledger_actors.SEAL,
+            due=seals.UNSEALED,
+        ),
+        Schedule(
+            invoice_actors.SWEEP, settings.invoice_sweep_s, INVOICES, invoice_actors.SWEEP, due=inbox.DUE
+        ),
+        Schedule(
+            webhook_actors.PULL,
+            settings.webhook_pull_s,
+            webhook_actors.QUEUE,
+            webhook_actors.PULL,
+            due=webhooks.DUE,
+        ),
         *wallet_actors.schedules(WalletSettings()),
     ]
 
@@ -131,12 +158,15 @@ class Program:
             Patience(unknown_s=settings.invoice_unknown_wait_s),
         )
         invoice_actors.declare(self.broker, applier)
-        deliverer = Deliverer(
+        self.deliverer = Deliverer(
             Line(settings.database_url, name="recon-worker webhooks", role=APPLICATION_ROLE), settings
         )
-        webhook_actors.declare(self.broker, deliverer)
-        self.broker.add_middleware(FollowEvents(deliverer))
-        self.broker.add_middleware(CloseLine(self.reconciler, expirer, sealer, applier, deliverer))
+        webhook_actors.declare(self.broker, self.deliverer)
+        self.broker.add_middleware(FollowEvents(self.deliverer))
+        self.broker.add_middleware(CloseLine(self.reconciler, expirer, sealer, applier, self.deliverer))
+        if isinstance(self.broker, PostgresBroker):
+            self.broker.hear(events.CHANNEL, self.deliverer.nudge)
+            self.broker.on_work = self.deliverer.nudge
         self._declare_wallets()
         self._stop = threading.Event()
         self._worker: dramatiq.Worker | None = None
@@ -159,8 +189,8 @@ class Program:
         self._take_signals()
         health = self._serve_health()
         self.broker.emit_after("process_boot")
-        self._worker = dramatiq.Worker(
-            self.broker, worker_threads=self.settings.worker_threads, worker_timeout=1000
+        self._worker = RestingWorker(
+            self.broker, worker_threads=self.settings.worker_threads, worker_timeout=_REST_MS
         )
         self._worker.start()
         # What stands now stays: a full collection over all of it held transactions up for 150 ms (measured).
@@ -180,13 +210,10 @@ class Program:
                 log.info(
                     "worker ready", worker=self.settings.worker_name, threads=self.settings.worker_threads
                 )
-            if isinstance(self.broker, PostgresBroker):
-                self.metrics.held.set(self.broker.held)
-                self.metrics.reconnects.set(self.broker.reconnects)
-                if not self.broker.is_alive:
-                    # Without a heartbeat nothing is claimed: better to be started anew than to look alive.
-                    log.critical("the listener died")
-                    return 1
+            if isinstance(self.broker, PostgresBroker) and not self.broker.is_alive:
+                # Without a heartbeat nothing is claimed: better to be started anew than to look alive.
+                log.critical("the listener died")
+                return 1
         return 0
 
     def _drain(self, worker: dramatiq.Worker) -> None:
@@ -213,6 +240,8 @@ class Program:
             middleware=middleware(self.metrics),
         )
         broker.on_recovered = self._recovered
+        self.metrics.held.set_function(lambda: broker.held)
+        self.metrics.reconnects.set_function(lambda: broker.reconnects)
         broker.add_chore(Scheduler(schedules(self.settings), self.settings.worker_name))
         return broker
 
@@ -239,6 +268,7 @@ class Program:
         for verdict, count in verdicts.items():
             self.metrics.reconciled.labels(verdict).inc(count)
         self.metrics.batch.observe(sum(verdicts.values()))
+        self.deliverer.nudge()  # what a batch records in the database itself is told of by nobody else
 
 
 def run_relay(settings: Settings) -> int:

@@ -15,7 +15,7 @@ from devtools.simulators import airteltigo, mtn, telecel
 from devtools.simulators.books import Transfer
 from devtools.simulators.world import World
 
-IDLE_S = 0.25
+IDLE_S = 2.0
 
 
 def request_of(transfer: Transfer) -> tuple[bytes, dict[str, str]]:

@@ -81,6 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise SystemExit(_refuse(f"the simulator listens on loopback only, not on {options.host}"))
     try:
         import uvicorn
+        from uvicorn.config import STARTUP_FAILURE
+
+        from devtools.simulators.resting import RestingServer
     except ModuleNotFoundError:
         raise SystemExit(
             _refuse("the simulator needs the extra: pip install 'devtools[simulators]'")
@@ -88,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     world = World(seed=options.seed)
     world.books.seed = options.seed
     journal = Journal(options.journal) if options.journal else None
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(world, journal),
         host=options.host,
         port=options.port,
@@ -97,7 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         timeout_keep_alive=120,
         timeout_graceful_shutdown=2,
     )
-    return 0
+    served = RestingServer(config)
+    with contextlib.suppress(KeyboardInterrupt):  # repeated by uvicorn once it has stopped
+        served.run()
+    return 0 if served.started else STARTUP_FAILURE
 
 
 def _refuse(message: str) -> int:

@@ -76,6 +76,14 @@ FOR NO KEY UPDATE SKIP LOCKED
 """
 
 
+OVERDUE: LiteralString = """
+EXISTS (
+    SELECT FROM core.card_payment
+    WHERE captured_minor + released_minor < authorized_minor AND expires_at <= now())
+"""
+"""As an expression: whether `lock_overdue` would find any."""
+
+
 async def lock_overdue(conn: Connection, now: datetime, limit: int) -> list[CardPayment]:
     """Lock payments that hold funds past their time, the longest overdue first; busy ones are left out."""
     locked = await conn.execute(_LOCK_OVERDUE, [now, limit])

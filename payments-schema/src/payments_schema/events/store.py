@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, Final, Literal, LiteralString, NamedTuple
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
@@ -17,6 +17,10 @@ from payments_schema.wire.events import Event, EventPage
 
 Connection = AsyncConnection[TupleRow]
 _encode = json.JSONEncoder(ensure_ascii=False).encode
+
+CHANNEL: LiteralString = "core.event"
+"""What a recorder notifies while followers sleep, and who changes a subscription."""
+_SLEEP_LOCK: Final = 726_175_001
 
 
 class NewEvent(NamedTuple):
@@ -47,14 +51,42 @@ async def record_all(conn: Connection, events: Sequence[NewEvent]) -> None:
         await conn.execute(_RECORD, _arguments(events))
 
 
+# A recorder holds the lock shared until its commit, a sleeping follower holds it alone. So nobody falls
+# asleep while a recorder is under way that did not notify; and where nobody sleeps, no commit pays for a
+# notification. The sub-select does not depend on the row: it runs once.
 _RECORD: LiteralString = """
 INSERT INTO core.event (type, version, subject, data)
 SELECT e.type, e.version, e.subject, e.data
 FROM unnest(%s::text[], %s::smallint[], %s::text[], %s::jsonb[]) WITH ORDINALITY
     AS e (type, version, subject, data, n)
 ORDER BY e.n
-RETURNING id
+RETURNING id, (SELECT CASE WHEN NOT pg_try_advisory_xact_lock_shared(726175001)
+    THEN pg_notify('core.event', '') IS NULL END)
 """
+
+
+async def fall_asleep(conn: Connection) -> Literal["ours", "theirs"] | None:
+    """Have recorders notify from now on, as long as this session lives or `wake_up` is called.
+
+    "theirs": another follower sees to that. None: a recorder is under way that did not notify; nobody may
+    sleep. What was recorded before is visible after it: look once more.
+    """
+    found = await conn.execute(
+        """
+        SELECT CASE WHEN pg_try_advisory_lock(%(id)s) THEN 'ours'
+            WHEN pg_try_advisory_lock_shared(%(id)s)
+                THEN CASE WHEN NOT pg_advisory_unlock_shared(%(id)s) THEN '' END
+            ELSE 'theirs' END
+        """,
+        {"id": _SLEEP_LOCK},
+    )
+    row = await found.fetchone()
+    return None if row is None else row[0]
+
+
+async def wake_up(conn: Connection) -> None:
+    """Of a sleep that is ours: recorders need not notify any more, unless somebody else sleeps."""
+    await conn.execute("SELECT pg_advisory_unlock(%s)", [_SLEEP_LOCK])
 
 
 def _arguments(events: Sequence[NewEvent]) -> list[str]:

@@ -136,6 +136,12 @@ async def bury(conn: Connection, event: Waiting, reason: str) -> None:
     )
 
 
+DUE: LiteralString = """
+EXISTS (SELECT FROM core.payment_event WHERE status = 'waiting' AND due_at <= now())
+"""
+"""As an expression: whether `due_invoices` would find any."""
+
+
 async def due_invoices(conn: Connection, limit: int = 1000) -> list[UUID]:
     """The invoices that have events whose wait is over."""
     found = await conn.execute(

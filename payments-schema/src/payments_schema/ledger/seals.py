@@ -46,6 +46,13 @@ class Newest(NamedTuple):
     through_id: int
 
 
+UNSEALED: LiteralString = """
+(SELECT coalesce(max(id), 0) FROM ledger.transaction)
+> coalesce((SELECT through_id FROM ledger.seal ORDER BY number DESC LIMIT 1), 0)
+"""
+"""As an expression: whether `seal` is worth calling; it may have to be called twice."""
+
+
 async def seal(conn: Connection, *, limit: int = 100_000) -> int:
     """Seal what is settled; returns how many transactions. What is posted now is sealed by a later call."""
     cursor = await conn.execute("SELECT ledger.seal_settled(p_limit => %s)", [limit])

@@ -126,6 +126,10 @@ async def record_failure(
     return cursor.rowcount
 
 
+OPEN: LiteralString = "EXISTS (SELECT FROM core.recon_job WHERE status IN ('pending', 'processing'))"
+"""As an expression: whether there is any job that `sweep` and `fail_abandoned` may have to do with."""
+
+
 async def sweep(conn: Connection, *, older_than_s: float = 30, limit: int = 1000) -> list[int]:
     """Give open jobs that have no live message a new one, all in one message; returns their ids."""
     message_id = uuid4()

@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 
 from payments_schema import ids
 from payments_schema.errors import NotFound
+from payments_schema.events import store as events
 from payments_schema.webhooks import signing
 from payments_schema.wire.webhooks import (
     Attempt,
@@ -85,6 +86,7 @@ async def create(conn: Connection, wanted: CreateSubscription) -> Subscription:
         """,
         [ids.new_id("whk"), wanted.url, wanted.types, wanted.description, secret],
     )
+    await conn.execute("SELECT pg_notify(%s, '')", [events.CHANNEL])
     return _subscription((await found.fetchall())[0], secret)
 
 
@@ -132,6 +134,7 @@ async def set_status(conn: Connection, subscription_id: str, status: str, reason
         """,
         [status, reason, subscription_id],
     )
+    await conn.execute("SELECT pg_notify(%s, '')", [events.CHANNEL])
 
 
 async def delete(conn: Connection, subscription_id: str) -> None:
@@ -187,21 +190,6 @@ def is_wanted(topic: str, types: Sequence[str]) -> bool:
     return not types or any(
         topic == wanted or (wanted.endswith(".*") and topic.startswith(wanted[:-1])) for wanted in types
     )
-
-
-async def has_news(conn: Connection) -> bool:
-    """Whether something happened that a subscription has not looked at; writes and locks nothing."""
-    found = await conn.execute(
-        """
-        SELECT EXISTS (
-            SELECT FROM core.webhook_subscription AS s WHERE s.status = 'enabled' AND EXISTS (
-                SELECT FROM core.event AS e
-                WHERE (e.transaction, e.id) > (s.seen_transaction, s.seen_id)
-                    AND e.transaction < pg_snapshot_xmin(pg_current_snapshot())))
-        """
-    )
-    row = await found.fetchone()
-    return row is not None and row[0]
 
 
 async def claim_due(conn: Connection, flying: Mapping[str, int], each: int, lease_s: float) -> list[Due]:

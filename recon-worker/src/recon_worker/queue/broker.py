@@ -66,6 +66,7 @@ class PostgresBroker(Broker):
         self.owner = uuid.uuid4()
         self.queues: dict[str, None] = {}
         self.on_recovered: Callable[[store.Recovered], None] = _log_recovered
+        self.on_work: Callable[[], None] = _do_nothing
         self._url = url
         self._role = role
         self._consumers: dict[str, PostgresConsumer] = {}
@@ -140,7 +141,14 @@ class PostgresBroker(Broker):
                 consumer.drain()
             if not self._listener.is_alive():
                 self._listener.start()
+            self._listener.look_again()
         return consumer
+
+    def hear(self, channel: str, told: Callable[[], None]) -> None:
+        """Have `told` called, in the listener's thread, at each notification of a channel that is no queue's,
+        and whenever one may have been missed; to be said before anything is consumed.
+        """
+        self._listener.ears[channel] = told
 
     def add_chore(self, chore: Chore) -> None:
         """Do something after every heartbeat of a process that consumes."""
@@ -213,6 +221,7 @@ class PostgresBroker(Broker):
         for name, consumer in list(self._consumers.items()):
             if queue_name is None or name == queue_name:
                 consumer.wake()
+        self.on_work()
 
     def _write(self, conn: Connection[Any], message: Message[Any], delay_s: float) -> None:
         known = cast("dict[str, Actor[..., Any]]", self.actors)
@@ -249,6 +258,10 @@ class PostgresBroker(Broker):
                 self._spare.append(conn)
                 return
         conn.close()
+
+
+def _do_nothing() -> None:
+    pass
 
 
 def _log_recovered(row: store.Recovered) -> None:

@@ -30,6 +30,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 LINGER_S = 0.02
 _RECONNECT_S = 0.1
 _BROKEN_S = 1.0
+_DRAINING_S = 0.05
 
 
 class ClaimedMessage(MessageProxy):
@@ -224,7 +225,8 @@ class PostgresConsumer(Consumer):
         return min(due_s, self.timeout_s) if due_s > 0 else 0.01
 
     def _wait(self, now: float, idle_until: float) -> None:
-        timeout_s = self.timeout_s
+        # Draining, Dramatiq ends us between two waits.
+        timeout_s = min(self.timeout_s, _DRAINING_S) if self._draining else self.timeout_s
         if idle_until > now:
             timeout_s = min(timeout_s, idle_until - now)
         if self._unwritten():

@@ -9,17 +9,24 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import structlog
 from dramatiq.message import Message
-from psycopg import Connection
+from psycopg import Connection, sql
 
 from . import store
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _NAMESPACE = uuid.UUID("6f1c6f0e-6a0f-5d6b-9a53-1f8f5b0c9d11")
+
+_OPEN: LiteralString = """
+CASE WHEN EXISTS (
+    SELECT FROM core.schedule AS t WHERE t.name = {name}
+    AND t.last_slot >= to_timestamp(floor(extract(epoch FROM now()) / {every_s}) * {every_s}))
+THEN false ELSE coalesce(({due}), false) END
+"""
 
 # The first condition keeps the usual case, a slot that is taken, free of row locks and WAL.
 _CLAIM_SLOT = """
@@ -36,13 +43,18 @@ RETURNING last_slot
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Send `actor` on `queue` once in every slot of `every_s` seconds, counted from the epoch (UTC)."""
+    """Send `actor` on `queue` once in every slot of `every_s` seconds, counted from the epoch (UTC).
+
+    due: an SQL expression, true where there is something to do; until it is, the slot is left open and
+    nothing is sent. It must be cheap, write and lock nothing, and may be true for nothing.
+    """
 
     name: str
     every_s: float
     queue: str
     actor: str
     args: tuple[Any, ...] = field(default=())
+    due: LiteralString = "true"
 
     def __post_init__(self) -> None:
         if self.every_s <= 0:
@@ -55,9 +67,22 @@ class Scheduler:
     def __init__(self, schedules: Sequence[Schedule], worker: str) -> None:
         self._schedules = tuple(schedules)
         self._worker = worker
+        asked = [
+            sql.SQL(_OPEN).format(
+                name=sql.Literal(schedule.name),
+                every_s=sql.Literal(schedule.every_s),
+                due=sql.SQL(schedule.due),
+            )
+            for schedule in self._schedules
+        ]
+        self._look = sql.SQL("SELECT ") + sql.SQL(", ").join(asked)
 
     def __call__(self, conn: Connection[Any], /) -> None:
-        for schedule in self._schedules:
+        # One look at all of them, for the usual case in which there is nothing to do.
+        row = conn.execute(self._look).fetchone() if self._schedules else None
+        for schedule, is_due in zip(self._schedules, row or (), strict=True):
+            if not is_due:
+                continue
             with conn.transaction():
                 slot = _claim_slot(conn, schedule, self._worker)
                 if slot is not None:

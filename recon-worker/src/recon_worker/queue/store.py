@@ -85,9 +85,25 @@ WHERE owner = %(owner)s AND queue_name = %(queue)s AND state = 'consumed'
   AND message_id <> ALL (%(held)s::uuid[])
 """
 
+# One statement, since an idle worker does little else. What it sees of lost workers is as of before the beat.
 _BEAT = """
-INSERT INTO dramatiq.worker (worker_id, seen_at) VALUES (%(owner)s, now())
-ON CONFLICT (worker_id) DO UPDATE SET seen_at = excluded.seen_at
+WITH beat AS (
+    INSERT INTO dramatiq.worker (worker_id, seen_at) VALUES (%(owner)s, now())
+    ON CONFLICT (worker_id) DO UPDATE SET seen_at = excluded.seen_at)
+SELECT
+    EXISTS (
+        SELECT FROM dramatiq.queue t
+        WHERE t.state = 'consumed' AND t.owner IS DISTINCT FROM %(owner)s
+          AND CASE WHEN t.owner IS NULL
+                   THEN t.queue_name = ANY (%(queues)s)
+                        AND t.mtime < now() - make_interval(secs => %(lease_s)s)
+                   ELSE NOT EXISTS (SELECT FROM dramatiq.worker w WHERE w.worker_id = t.owner
+                                    AND w.seen_at > now() - make_interval(secs => %(lease_s)s)) END)
+    OR EXISTS (
+        SELECT FROM dramatiq.worker w WHERE w.seen_at < now() - 6 * make_interval(secs => %(lease_s)s)),
+    ARRAY(SELECT n.name FROM unnest(%(queues)s::text[] || %(delay_queues)s::text[]) AS n (name)
+          WHERE EXISTS (SELECT FROM dramatiq.queue t WHERE t.queue_name = n.name AND t.state = 'queued'
+                        AND t.due_at <= now()))
 """
 
 _FORGET_WORKER = "DELETE FROM dramatiq.worker WHERE worker_id = %(owner)s"
@@ -151,6 +167,13 @@ class Claim(NamedTuple):
     message: dict[str, Any]
     claims: int
     crashes: int
+
+
+class Seen(NamedTuple):
+    """What a heartbeat found: whether a worker may be lost, and the queues in which a message is due."""
+
+    may_be_lost: bool
+    due_queues: list[str]
 
 
 class Recovered(NamedTuple):
@@ -255,9 +278,15 @@ def reclaim(conn: Connection[Any], owner: UUID, queue: str, held: Sequence[str])
     conn.execute(_RECLAIM, {"owner": owner, "queue": queue, "held": list(held)})
 
 
-def beat(conn: Connection[Any], owner: UUID) -> None:
-    """Say that this worker lives."""
-    conn.execute(_BEAT, {"owner": owner})
+def beat(
+    conn: Connection[Any], owner: UUID, queues: Sequence[str], delay_queues: Sequence[str], *, lease_s: float
+) -> Seen:
+    """Say that this worker lives; returns what there is to do, as a look that locks nothing sees it."""
+    row = conn.execute(
+        _BEAT,
+        {"owner": owner, "queues": list(queues), "delay_queues": list(delay_queues), "lease_s": lease_s},
+    ).fetchone()
+    return Seen(*row) if row else Seen(False, [])
 
 
 def forget_worker(conn: Connection[Any], owner: UUID) -> None:

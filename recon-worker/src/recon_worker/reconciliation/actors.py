@@ -22,6 +22,8 @@ from .operations import JobHeldElsewhere, Reconciler
 
 QUEUE = "reconciliation"
 MAINTENANCE_QUEUE = "maintenance"
+SWEEP = "sweep_reconciliations"
+"""The actor's name, for the schedule."""
 HELD_ELSEWHERE_MS = 500
 
 

@@ -6,6 +6,7 @@ import dramatiq
 from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.broker import Broker
 from dramatiq.middleware import Middleware
+from payments_schema.wallets import statements, store
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from recon_worker.queue.schedule import Schedule
@@ -45,8 +46,8 @@ def declare(broker: Broker, wallets: Wallets) -> None:
 def schedules(settings: WalletSettings) -> list[Schedule]:
     """What happens by the clock."""
     return [
-        Schedule("sweep_wallets", settings.wallet_sweep_s, QUEUE, PULL),
-        Schedule(BALANCES, settings.wallet_balance_s, QUEUE, BALANCES),
+        Schedule("sweep_wallets", settings.wallet_sweep_s, QUEUE, PULL, due=store.DUE),
+        Schedule(BALANCES, settings.wallet_balance_s, QUEUE, BALANCES, due=statements.BALANCE_DUE),
         Schedule(STATEMENTS, settings.wallet_statement_s, QUEUE, STATEMENTS),
         Schedule(REPORT, 3600, QUEUE, REPORT),
     ]

@@ -28,6 +28,7 @@ from recon_worker.database import Line
 from recon_worker.settings import WebhookSettings
 from recon_worker.webhooks import guard
 from recon_worker.webhooks.connections import Connections
+from recon_worker.webhooks.follower import Follower
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -36,7 +37,6 @@ RETRIES_S: Sequence[float] = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000
 LEASE_S = 60.0
 EACH = 16
 MOST_NEWS = 1000
-LOOK_S = 0.05
 GONE = 410
 
 
@@ -51,27 +51,20 @@ class Deliverer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._outcomes: list[Outcome] = []
         self._connections = Connections(settings.webhook_timeout_s)
-        self._follower: asyncio.Task[None] | None = None
+        self._follower: Follower | None = None
+        self._following: asyncio.Task[None] | None = None
         self._is_asked = self._is_pulling = self._wants_news = False
 
     async def follow(self) -> None:
-        """From now on look for news by itself, many times a second; returns at once.
-
-        Not woken by NOTIFY: at the commit that it would tell of, the event may not be listable yet.
-        """
+        """From now on look for news by itself; returns at once."""
         if self._follower is None:
-            self._follower = asyncio.create_task(self._look_for_news())
+            self._follower = Follower(self._line, self.pull)
+            self._following = asyncio.create_task(self._follower.follow())
 
-    async def _look_for_news(self) -> None:
-        while True:
-            try:
-                async with self._line.connection() as conn:  # twenty times a second: no BEGIN, no COMMIT
-                    has_news = await store.has_news(conn)
-                if has_news:
-                    await self.pull()
-            except psycopg.Error as error:
-                log.debug("no look at the events", error=str(error).partition("\n")[0])
-            await asyncio.sleep(LOOK_S)
+    def nudge(self) -> None:
+        """There may be news; from any thread."""
+        if self._follower is not None:
+            self._follower.nudge()
 
     async def pull(self) -> int:
         """Fan out and start what is due; returns how many deliveries were started."""
@@ -120,7 +113,7 @@ class Deliverer:
 
     async def close(self) -> None:
         """Give up what is under way (its lease ends by itself), close the line."""
-        tasks = [*self._tasks, *([self._follower] if self._follower else [])]
+        tasks = [*self._tasks, *([self._following] if self._following else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
