@@ -95,12 +95,18 @@ def parts(change: Change) -> list[Checkout]:
 
 def tip(change: Change, checkout: Checkout) -> str:
     """The change's commit in this repository: its branch here, else the one that was fetched."""
-    for ref in (f"refs/heads/{change.branch}", f"refs/remotes/{_remote(checkout)}/{change.branch}"):
-        if sha := checkout.asked("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"):
-            return sha
+    own = checkout.asked("rev-parse", "--verify", "--quiet", f"refs/heads/{change.branch}^{{commit}}")
+    if sha := own or fetched(change, checkout):
+        return sha
     raise DevtoolsError(
         f"{checkout.id}: has no branch {change.branch}", hint=f"change start {change.name} makes it again"
     )
+
+
+def fetched(change: Change, checkout: Checkout) -> str | None:
+    """The change's commit as somebody published it and this repository has fetched it."""
+    ref = f"refs/remotes/{_remote(checkout)}/{change.branch}"
+    return checkout.asked("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
 
 
 def _remote(checkout: Checkout) -> str:
@@ -148,10 +154,26 @@ def alone(change: Change) -> Generator[None]:
                 raise Blocked(f"another command works on the change {change.name}", hint="wait for it")
             time.sleep(0.05)
         fetch.held.add(descriptor)  # what a killed call started counts until it has ended
-        yield
+        _clear_after_a_kill(change, descriptor)
+        os.write(descriptor, b"at work\n")
+        try:
+            yield
+        except DevtoolsError:
+            os.ftruncate(descriptor, 0)  # refused, not cut off: every git has ended by itself
+            raise
+        os.ftruncate(descriptor, 0)
     finally:
         fetch.held.discard(descriptor)
         os.close(descriptor)
+
+
+def _clear_after_a_kill(change: Change, descriptor: int) -> None:
+    """The lock file holds words only where the call that wrote them was cut off."""
+    if os.fstat(descriptor).st_size and change.record.get("base"):
+        from devtools.changes import dead_locks
+
+        dead_locks.clear([change.worktree(item) for item in parts(change)], change.branch)
+    os.ftruncate(descriptor, 0)
 
 
 def _locked(descriptor: int) -> bool:

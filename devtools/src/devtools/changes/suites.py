@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 AT_ONCE = 2
 DEADLINE_S = 1800.0
 LINES_TOLD = 15
+WIDTH = "300"  # the reasons that a summary gives are cut off at the terminal's edge
 
 
 def run(instance: Instance, chosen: Sequence[Repository], steps: Steps) -> dict[str, str]:
@@ -49,7 +50,8 @@ def _tests(instance: Instance, item: Repository) -> tuple[str, str]:
     """What is wrong, with the last words of the tests, and all that they printed."""
     words = shlex.split(item.test or "")
     programs = Path(venv.python(instance.tree)).parent
-    environment = {**calls.clean_environment(), "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
+    path = f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"
+    environment = {**calls.clean_environment(), "PATH": path, "COLUMNS": WIDTH}
     try:
         process = subprocess.Popen(
             words,

@@ -9,7 +9,7 @@ import shutil
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from devtools.changes import place, verdicts
+from devtools.changes import dead_locks, place, verdicts
 from devtools.errors import DevtoolsError, WrongUse
 from devtools.instances import trees
 from devtools.manifest.load import load
@@ -33,7 +33,7 @@ def start(home: Workspace, name: str, only: Sequence[str] = (), group: str = "")
         for checkout in chosen if only or group or not record["base"] else []:
             if checkout.asked("rev-parse", "--verify", "--quiet", "HEAD") is None:
                 raise WrongUse(f"{checkout.id} has no commit yet", hint="commit first")
-            record["base"].setdefault(checkout.id, checkout.git("rev-parse", "HEAD"))
+            _begin(change, checkout, record)
         change.remember(record)
         for checkout in sorted(
             place.parts(change), key=lambda item: item.path.count("/") + (item.path != ".")
@@ -42,10 +42,22 @@ def start(home: Workspace, name: str, only: Sequence[str] = (), group: str = "")
     return change
 
 
+def _begin(change: Change, checkout: Checkout, record: dict[str, Any]) -> None:
+    """Note where the change begins here: at HEAD, or where the one that somebody published did."""
+    theirs = place.fetched(change, checkout)
+    base = checkout.git("merge-base", "HEAD", theirs) if theirs else checkout.git("rev-parse", "HEAD")
+    if checkout.id not in record["base"] and theirs:
+        form = "--format=%(trailers:key=Change-Id,valueonly)"
+        ids = checkout.git("log", form, f"{base}..{theirs}").split()
+        record["change_id"] = ids[0] if ids else record["change_id"]
+    record["base"].setdefault(checkout.id, base)
+
+
 def _worktree(change: Change, checkout: Checkout, base: str) -> None:
     target = change.tree / checkout.path
     if str(target) in trees.listed(checkout.folder):
         if not trees.is_half_made(checkout.folder, target) and (target / ".git").exists():
+            _bring_submodules(change, checkout)
             return
         if target.exists() and any(target.iterdir()) and not trees.is_half_made(checkout.folder, target):
             raise DevtoolsError(
@@ -54,10 +66,22 @@ def _worktree(change: Change, checkout: Checkout, base: str) -> None:
         shutil.rmtree(target, ignore_errors=True)  # git's own note says that nobody has worked there yet
         checkout.git("worktree", "remove", "--force", "--force", str(target))
     target.parent.mkdir(parents=True, exist_ok=True)
+    dead_locks.clear_branch(checkout, change.branch)
     has_branch = checkout.asked("rev-parse", "--verify", "--quiet", f"refs/heads/{change.branch}")
     if has_branch is None:
-        checkout.git("branch", "--no-track", change.branch, base)
+        checkout.git("branch", "--no-track", change.branch, place.fetched(change, checkout) or base)
     checkout.git("worktree", "add", "--quiet", str(target), change.branch)
+    _bring_submodules(change, checkout)
+
+
+def _bring_submodules(change: Change, checkout: Checkout) -> None:
+    """A new worktree has empty folders in their places; those that are there stay as they are."""
+    worktree = change.worktree(checkout)
+    if (worktree.folder / ".gitmodules").exists():
+        lines = worktree.git("submodule", "status").splitlines()
+        missing = [line[1:].split(" ", 1)[1] for line in lines if line.startswith("-")]
+        if missing:
+            worktree.git("submodule", "--quiet", "update", "--init", "--recursive", "--", *missing)
 
 
 def status(change: Change) -> dict[str, Any]:

@@ -6,6 +6,7 @@ It must not do a command's work, and must never show a traceback.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -70,6 +71,9 @@ def _run(arguments: list[str]) -> int:
     except Exception as fault:  # the last edge before the user: a bug of ours is one line, never a traceback
         if os.environ.get("DEVTOOLS_DEBUG"):
             raise
+        if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            console.error(f"{fault.strerror}: {fault.filename or ''}", "free some space, then call again")
+            return FAILED
         console.error(
             f"{type(fault).__name__}: {fault}",
             "this is a fault of devtools itself; DEVTOOLS_DEBUG=1 shows where",

@@ -160,6 +160,8 @@ def _check_out(aside: Path, url: str, ref: str | None, secrets: Mapping[str, str
     try:
         git([*here, "checkout", "--quiet", *([ref] if ref else [])], secrets)
     except FetchError as fault:
+        if ref and _knows(aside, ref):
+            raise  # not for want of the commit: a full disk, or a hook
         try:  # a shallow clone, or a commit that no branch reaches
             git([*here, "fetch", "--quiet", "origin", ref or "HEAD"], secrets)
             git([*here, "checkout", "--quiet", "--detach", "FETCH_HEAD"], secrets)
@@ -169,6 +171,14 @@ def _check_out(aside: Path, url: str, ref: str | None, secrets: Mapping[str, str
             ) from None
     if (aside / ".gitmodules").exists():
         git([*here, "submodule", "--quiet", "update", "--init", "--recursive"], secrets)
+
+
+def _knows(aside: Path, ref: str) -> bool:
+    here = ["git", "-C", str(aside), "rev-parse", "--verify", "--quiet"]
+    for name in (f"refs/remotes/origin/{ref}", ref):
+        with contextlib.suppress(FetchError):
+            return bool(git([*here, f"{name}^{{commit}}"], {}))
+    return False
 
 
 def address(root: Path, url: str, environment: Mapping[str, str]) -> str:
@@ -239,8 +249,17 @@ def git(command: Sequence[str], secrets: Mapping[str, str], deadline_s: float = 
             process.communicate()
         _groups.discard(process.pid)
     if process.returncode:
-        raise FetchError(_redacted(err.strip(), secrets) or f"git ended with {process.returncode}")
+        raise FetchError(_why(process.returncode, _redacted(err.strip(), secrets)))
     return out
+
+
+def _why(status: int, told: str) -> str:
+    """What git said, and what to do where the disk or a limit was in its way."""
+    if status == -signal.SIGXFSZ:
+        return "git may not write so large a file (ulimit -f); raise the limit and call again"
+    if "No space left on device" in told:
+        return f"{told}\nthe disk is full: free some space and call again, nothing half-done stays"
+    return told or f"git ended with {status}"
 
 
 def _end_all() -> None:

@@ -5,6 +5,7 @@ Must not move one that is dirty, ahead or in the middle of something.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,8 +51,7 @@ def sync(root: Path, checkout: Checkout, environment: Mapping[str, str], *, asid
         target = state.upstream or f"{name}/{checkout.ref or state.branch or 'HEAD'}"
         if checkout.asked("rev-parse", "--verify", "--quiet", f"{target}^{{commit}}") is None:
             raise DevtoolsError(
-                f"{checkout.id}: {target} is not there any more",
-                hint=f"git -C {checkout.folder} branch -r shows what is; correct its upstream or `ref`",
+                f"{checkout.id}: {target} is not there any more", hint=_renamed(checkout, name, secrets)
             )
         why = _in_the_way(state)
         if why is None:
@@ -62,6 +62,18 @@ def sync(root: Path, checkout: Checkout, environment: Mapping[str, str], *, asid
         return _left(root, checkout, why, target, aside=aside)
     except DevtoolsError as fault:
         return failed(checkout, fault)
+
+
+def _renamed(checkout: Checkout, remote: str, secrets: Mapping[str, str]) -> str:
+    """What to do where the branch that was followed is gone: mostly the default branch has a new name."""
+    told = checkout.git("ls-remote", "--symref", remote, "HEAD", secrets=secrets)
+    found = re.match(r"ref: refs/heads/(\S+)\s", told)
+    if not found:
+        return f"git -C {checkout.folder} branch -r shows what is; correct its upstream or `ref`"
+    return (
+        f"the default branch there is {found[1]}: git -C {checkout.folder} branch -m {found[1]} && "
+        f"git -C {checkout.folder} branch -u {remote}/{found[1]}; then correct `ref` in workspace.yaml"
+    )
 
 
 def _in_the_way(state: State) -> str | None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -153,26 +150,6 @@ def test_requests_are_opened_where_the_forge_has_a_program(begun, tmp_path):
         Checkout(begun.folder / path).git("remote", "set-url", "origin", str(out / f"github/{name}.git"))
     rows = told(begun, "publish", "hold", PATH=f"{programs}:{begun.environment['PATH']}")
     assert {row["request"] for row in rows} == {"https://forge.example/change/hold/7"}
-
-
-@pytest.mark.long
-def test_what_was_killed_is_ended_by_the_next_call(begun):
-    for verb in (["start", "other", "--repo", "alpha", "--repo", "beta"], ["commit", "hold", "-m", "Held"]):
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "devtools", "change", *verb],
-            cwd=begun.folder, env=begun.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
-        # Cut off as soon as it has begun its work: its lock is there.
-        lock = begun.folder / f".devtools/changes/.{verb[1]}.lock"
-        while process.poll() is None and not lock.exists():
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        begun.devtools("change", *verb)
-    assert len(told(begun, "status", "other")["repositories"]) == 2
-    rows = told(begun, "status", "hold")["repositories"]
-    assert [(row["id"], row["commits"], row["changed"]) for row in rows] == [("alpha", 1, 0), ("beta", 1, 0)]
 
 
 def test_names_and_workflows(built):

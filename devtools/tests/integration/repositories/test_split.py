@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 
@@ -101,26 +100,6 @@ def test_a_part_that_holds_anything_is_left_alone(published):
     (checkout.folder / "alpha/mine").write_text("work\n")
     checkout.devtools("repos", "clone")
     assert [place.name for place in (checkout.folder / "alpha").iterdir()] == ["mine"]
-
-
-def test_a_clone_that_was_killed_is_never_taken_for_done(published):
-    checkout = cloned(published)
-    command = [sys.executable, "-P", "-m", "devtools", "repos", "clone"]
-    process = subprocess.Popen(
-        command,
-        cwd=checkout.folder,
-        env=checkout.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    assert "brings alpha, beta" in process.stderr.readline()
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    checkout.devtools("repos", "clone")
-    assert (checkout.folder / "alpha/one").read_text() == "one\n"
-    assert Checkout(checkout.folder / "parts/beta").git("status", "--porcelain") == ""
 
 
 def test_the_block_form_is_read_as_well_and_another_one_is_refused():
