@@ -426,6 +426,66 @@ $$;
 
 ALTER FUNCTION ledger.close_period(p_until timestamp with time zone, p_by text, p_reason text) OWNER TO payments_migrator;
 
+CREATE FUNCTION ledger.continue_timelines(p_accounts bigint[], p_blocks bigint[], p_with_times boolean) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO ledger.timeline (account_id, block, through, effective_high, recorded_high,
+        effective_lag, recorded_lag, effective, recorded, nets)
+    SELECT l.account_id, l.block, l.through, l.effective_high, l.recorded_high,
+        greatest(l.effective_lag_before, max(l.effective_lag) OVER upto),
+        greatest(l.recorded_lag_before, max(l.recorded_lag) OVER upto),
+        l.effective, l.recorded, l.nets
+    FROM (
+        SELECT h.account_id, h.block, h.through, h.effective, h.recorded, h.nets,
+            greatest(h.effective_high_before, h.effective_to) AS effective_high,
+            greatest(h.recorded_high_before, h.recorded_to) AS recorded_high,
+            ledger.lag_between(h.effective_high_before, h.effective_from) AS effective_lag,
+            ledger.lag_between(h.recorded_high_before, h.recorded_from) AS recorded_lag,
+            h.effective_lag_before, h.recorded_lag_before
+        FROM (
+            SELECT s.account_id, s.block, s.effective_from, s.effective_to, s.recorded_from, s.recorded_to,
+                v.effective, v.recorded, v.nets,
+                coalesce(b.through, 0) + sum(s.net) OVER upto AS through,
+                greatest(b.effective_high, max(s.effective_to) OVER before) AS effective_high_before,
+                greatest(b.recorded_high, max(s.recorded_to) OVER before) AS recorded_high_before,
+                coalesce(b.effective_lag, 0) AS effective_lag_before,
+                coalesce(b.recorded_lag, 0) AS recorded_lag_before,
+                b.block IS NULL AS is_first, s.block - row_number() OVER upto AS stands,
+                coalesce(b.block, -1) AS after_block
+            FROM unnest(p_accounts, p_blocks) AS r (account_id, block)
+            JOIN ledger.summary AS s ON s.account_id = r.account_id AND s.level = 1 AND s.block = r.block
+            LEFT JOIN LATERAL (
+                SELECT t.* FROM ledger.timeline AS t WHERE t.account_id = r.account_id ORDER BY t.block DESC LIMIT 1
+            ) AS b ON true
+            LEFT JOIN LATERAL (
+                SELECT array_agg(e.effective_at) AS effective, array_agg(e.recorded_at) AS recorded,
+                    array_agg(e.net) AS nets
+                FROM (
+                    SELECT t.effective_at, t.recorded_at,
+                        CASE WHEN n.is_pending THEN 0 WHEN n.direction = 'credit' THEN n.amount_minor
+                            ELSE -n.amount_minor END AS net
+                    FROM ledger.entry AS n JOIN ledger.transaction AS t ON t.id = n.transaction_id
+                    WHERE n.account_id = r.account_id
+                        AND n.version > r.block * 64 AND n.version <= (r.block + 1) * 64
+                    ORDER BY n.version
+                ) AS e
+            ) AS v ON p_with_times
+            WINDOW upto AS (PARTITION BY s.account_id ORDER BY s.block),
+                before AS (PARTITION BY s.account_id ORDER BY s.block
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+        ) AS h
+        -- Without a gap, or not at all: what is not here is read by its summaries.
+        WHERE h.stands = h.after_block
+    ) AS l
+    WINDOW upto AS (PARTITION BY l.account_id ORDER BY l.block)
+    ON CONFLICT DO NOTHING;
+END
+$$;
+
+ALTER FUNCTION ledger.continue_timelines(p_accounts bigint[], p_blocks bigint[], p_with_times boolean) OWNER TO payments_migrator;
+
 CREATE FUNCTION ledger.date_into_open_period() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -480,7 +540,87 @@ $$;
 
 ALTER FUNCTION ledger.ensure_accounts(p_owner_kinds text[], p_codes text[], p_currencies text[]) OWNER TO payments_migrator;
 
+CREATE FUNCTION ledger.lag_between(p_high timestamp with time zone, p_from timestamp with time zone) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_high > p_from) THEN (LEAST(ceil((EXTRACT(epoch FROM (p_high - p_from)) * (1000000)::numeric)), ('1000000000000000000'::bigint)::numeric))::bigint ELSE (0)::bigint END;
+
+ALTER FUNCTION ledger.lag_between(p_high timestamp with time zone, p_from timestamp with time zone) OWNER TO payments_migrator;
+
 CREATE FUNCTION ledger.net_at(p_account_id bigint, p_at timestamp with time zone, p_recorded boolean) RETURNS numeric
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+DECLARE
+    newest ledger.timeline;
+    next ledger.timeline;
+    total numeric;
+    part numeric;
+    -- The last block that ends by the moment, and the last that may begin by it.
+    before bigint;
+    reaches bigint;
+    until timestamptz;
+BEGIN
+    SELECT t.* INTO newest
+    FROM ledger.timeline AS t WHERE t.account_id = p_account_id ORDER BY t.block DESC LIMIT 1;
+    IF newest.block IS NULL THEN
+        RETURN ledger.net_by_summaries(p_account_id, p_at, p_recorded);
+    ELSIF (CASE WHEN p_recorded THEN newest.recorded_high ELSE newest.effective_high END) <= p_at THEN
+        total := newest.through;
+    ELSE
+        IF p_recorded THEN
+            SELECT t.block, t.through INTO before, total FROM ledger.timeline AS t
+            WHERE t.account_id = p_account_id AND t.recorded_high <= p_at
+            ORDER BY t.recorded_high DESC, t.block DESC LIMIT 1;
+        ELSE
+            SELECT t.block, t.through INTO before, total FROM ledger.timeline AS t
+            WHERE t.account_id = p_account_id AND t.effective_high <= p_at
+            ORDER BY t.effective_high DESC, t.block DESC LIMIT 1;
+        END IF;
+        before := coalesce(before, -1);
+        total := coalesce(total, 0);
+        SELECT t.* INTO next FROM ledger.timeline AS t WHERE t.account_id = p_account_id AND t.block = before + 1;
+        -- A millisecond more than needed: the product is not exact beyond centuries.
+        until := p_at + interval '1 microsecond'
+            * (1000 + CASE WHEN p_recorded THEN newest.recorded_lag ELSE newest.effective_lag END);
+        IF next.nets IS NOT NULL
+            AND (CASE WHEN p_recorded THEN next.recorded_high ELSE next.effective_high END) > until THEN
+            FOR n IN 1..64 LOOP
+                IF (CASE WHEN p_recorded THEN next.recorded[n] ELSE next.effective[n] END) <= p_at THEN
+                    total := total + next.nets[n];
+                END IF;
+            END LOOP;
+        ELSE
+            reaches := least(newest.block, 1 + coalesce(CASE WHEN p_recorded THEN (
+                SELECT t.block FROM ledger.timeline AS t
+                WHERE t.account_id = p_account_id AND t.recorded_high <= until
+                ORDER BY t.recorded_high DESC, t.block DESC LIMIT 1
+            ) ELSE (
+                SELECT t.block FROM ledger.timeline AS t
+                WHERE t.account_id = p_account_id AND t.effective_high <= until
+                ORDER BY t.effective_high DESC, t.block DESC LIMIT 1
+            ) END, -1));
+            IF reaches - before > 16 THEN
+                RETURN ledger.net_by_summaries(p_account_id, p_at, p_recorded);
+            END IF;
+            total := total + ledger.net_within(p_account_id, p_at, p_recorded, before, reaches);
+        END IF;
+    END IF;
+    -- What is not yet in the timeline, entry by entry: fewer than 64 where the sealer has come to the newest.
+    SELECT coalesce(sum(CASE WHEN e.direction = 'credit' THEN e.amount_minor ELSE -e.amount_minor END), 0) INTO part
+    FROM ledger.entry AS e
+    WHERE e.account_id = p_account_id AND e.version > (newest.block + 1) * 64 AND NOT e.is_pending AND (
+        SELECT CASE WHEN p_recorded THEN t.recorded_at ELSE t.effective_at END
+        FROM ledger.transaction AS t WHERE t.id = e.transaction_id) <= p_at;
+    RETURN total + part;
+END
+$$;
+
+ALTER FUNCTION ledger.net_at(p_account_id bigint, p_at timestamp with time zone, p_recorded boolean) OWNER TO payments_migrator;
+
+CREATE FUNCTION ledger.net_by_summaries(p_account_id bigint, p_at timestamp with time zone, p_recorded boolean) RETURNS numeric
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -537,7 +677,33 @@ BEGIN
 END
 $$;
 
-ALTER FUNCTION ledger.net_at(p_account_id bigint, p_at timestamp with time zone, p_recorded boolean) OWNER TO payments_migrator;
+ALTER FUNCTION ledger.net_by_summaries(p_account_id bigint, p_at timestamp with time zone, p_recorded boolean) OWNER TO payments_migrator;
+
+CREATE FUNCTION ledger.net_within(p_account_id bigint, p_at timestamp with time zone, p_recorded boolean, p_after bigint, p_through bigint) RETURNS numeric
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(sum(CASE
+            WHEN t.nets IS NOT NULL THEN (
+                SELECT sum(v.net)
+                FROM unnest(CASE WHEN p_recorded THEN t.recorded ELSE t.effective END, t.nets) AS v (at, net)
+                WHERE v.at <= p_at)
+            ELSE (
+                SELECT sum(CASE WHEN e.direction = 'credit' THEN e.amount_minor ELSE -e.amount_minor END)
+                FROM ledger.entry AS e
+                WHERE e.account_id = p_account_id AND e.version > t.block * 64 AND e.version <= (t.block + 1) * 64
+                    AND NOT e.is_pending AND (
+                        SELECT CASE WHEN p_recorded THEN o.recorded_at ELSE o.effective_at END
+                        FROM ledger.transaction AS o WHERE o.id = e.transaction_id) <= p_at)
+            END), 0)
+        FROM ledger.timeline AS t
+        WHERE t.account_id = p_account_id AND t.block > p_after AND t.block <= p_through);
+END
+$$;
+
+ALTER FUNCTION ledger.net_within(p_account_id bigint, p_at timestamp with time zone, p_recorded boolean, p_after bigint, p_through bigint) OWNER TO payments_migrator;
 
 CREATE FUNCTION ledger.post(p_reference text, p_key text, p_kind text, p_phase text, p_effective_at timestamp with time zone, p_reverses bigint, p_owner_kinds text[], p_codes text[], p_currencies text[], p_directions text[], p_amounts bigint[], OUT outcome text, OUT transaction_id bigint, OUT reason text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -912,6 +1078,8 @@ CREATE FUNCTION ledger.summarise(p_after_id bigint, p_through_id bigint) RETURNS
     AS $$
 DECLARE
     width bigint := 64;
+    accounts bigint[];
+    blocks bigint[];
 BEGIN
     INSERT INTO ledger.summary
     SELECT r.account_id, 1, r.block, s.*
@@ -948,6 +1116,10 @@ BEGIN
         ) AS s
         ON CONFLICT DO NOTHING;
     END LOOP;
+    SELECT array_agg(e.account_id), array_agg(e.version / 64 - 1) INTO accounts, blocks
+    FROM ledger.entry AS e
+    WHERE e.transaction_id > p_after_id AND e.transaction_id <= p_through_id AND e.version % 64 = 0;
+    PERFORM ledger.continue_timelines(accounts, blocks, true);
 END
 $$;
 
@@ -1777,6 +1949,23 @@ CREATE TABLE ledger.summary (
 
 ALTER TABLE ledger.summary OWNER TO payments_migrator;
 
+CREATE TABLE ledger.timeline (
+    account_id bigint NOT NULL,
+    block bigint NOT NULL,
+    through numeric(38,0) NOT NULL,
+    effective_high timestamp with time zone NOT NULL,
+    recorded_high timestamp with time zone NOT NULL,
+    effective_lag bigint NOT NULL,
+    recorded_lag bigint NOT NULL,
+    effective timestamp with time zone[],
+    recorded timestamp with time zone[],
+    nets bigint[]
+);
+
+ALTER TABLE ledger.timeline OWNER TO payments_migrator;
+
+COMMENT ON TABLE ledger.timeline IS 'What an account came to after each 64 versions, and their times; made when they are sealed, from the entries alone.';
+
 ALTER TABLE ledger.transaction ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME ledger.transaction_id_seq
     START WITH 1
@@ -2010,6 +2199,9 @@ ALTER TABLE ONLY ledger.seal
 ALTER TABLE ONLY ledger.summary
     ADD CONSTRAINT summary_pkey PRIMARY KEY (account_id, level, block);
 
+ALTER TABLE ONLY ledger.timeline
+    ADD CONSTRAINT timeline_pkey PRIMARY KEY (account_id, block);
+
 ALTER TABLE ONLY ledger.transaction
     ADD CONSTRAINT transaction_once UNIQUE (reference, key);
 
@@ -2079,6 +2271,10 @@ CREATE INDEX queue_inflight ON dramatiq.queue USING btree (owner) WHERE (state =
 CREATE INDEX queue_ready ON dramatiq.queue USING btree (queue_name, priority, due_at, seq) WHERE (state = 'queued'::dramatiq.state);
 
 CREATE INDEX entry_by_transaction ON ledger.entry USING btree (transaction_id, leg);
+
+CREATE INDEX timeline_by_effective ON ledger.timeline USING btree (account_id, effective_high, block);
+
+CREATE INDEX timeline_by_recorded ON ledger.timeline USING btree (account_id, recorded_high, block);
 
 CREATE UNIQUE INDEX transaction_reversed_once ON ledger.transaction USING btree (reverses) WHERE (reverses IS NOT NULL);
 
@@ -2191,15 +2387,23 @@ REVOKE ALL ON FUNCTION ledger.close_period(p_until timestamp with time zone, p_b
 
 GRANT ALL ON FUNCTION ledger.close_period(p_until timestamp with time zone, p_by text, p_reason text) TO payments_app;
 
+REVOKE ALL ON FUNCTION ledger.continue_timelines(p_accounts bigint[], p_blocks bigint[], p_with_times boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION ledger.date_into_open_period() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION ledger.ensure_accounts(p_owner_kinds text[], p_codes text[], p_currencies text[]) FROM PUBLIC;
 
 GRANT ALL ON FUNCTION ledger.ensure_accounts(p_owner_kinds text[], p_codes text[], p_currencies text[]) TO payments_app;
 
+REVOKE ALL ON FUNCTION ledger.lag_between(p_high timestamp with time zone, p_from timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION ledger.net_at(p_account_id bigint, p_at timestamp with time zone, p_recorded boolean) FROM PUBLIC;
 
 GRANT ALL ON FUNCTION ledger.net_at(p_account_id bigint, p_at timestamp with time zone, p_recorded boolean) TO payments_app;
+
+REVOKE ALL ON FUNCTION ledger.net_by_summaries(p_account_id bigint, p_at timestamp with time zone, p_recorded boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION ledger.net_within(p_account_id bigint, p_at timestamp with time zone, p_recorded boolean, p_after bigint, p_through bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION ledger.post(p_reference text, p_key text, p_kind text, p_phase text, p_effective_at timestamp with time zone, p_reverses bigint, p_owner_kinds text[], p_codes text[], p_currencies text[], p_directions text[], p_amounts bigint[], OUT outcome text, OUT transaction_id bigint, OUT reason text) FROM PUBLIC;
 
@@ -2383,6 +2587,8 @@ GRANT SELECT ON TABLE ledger.seal_mark TO payments_app;
 
 GRANT SELECT ON TABLE ledger.summary TO payments_app;
 
+GRANT SELECT ON TABLE ledger.timeline TO payments_app;
+
 GRANT SELECT ON TABLE public.invoices TO payments_app;
 
 GRANT SELECT ON TABLE public.ledger_entries TO payments_app;
@@ -2559,7 +2765,7 @@ INSERT INTO core.currency VALUES ('YER', 2, 0.01, 'Yemeni Rial');
 INSERT INTO core.currency VALUES ('ZAR', 2, 0.01, 'Rand');
 INSERT INTO core.currency VALUES ('ZMW', 2, 0.01, 'Zambian Kwacha');
 INSERT INTO core.currency VALUES ('ZWG', 2, 0.01, 'Zimbabwe Gold');
-INSERT INTO core.migration VALUES ('0060');
+INSERT INTO core.migration VALUES ('0061');
 INSERT INTO ledger.chart VALUES ('accounts_receivable', 'asset', 'debit', 'What customers owe us on invoices');
 INSERT INTO ledger.chart VALUES ('customer', 'liability', 'credit', 'What we owe a customer');
 INSERT INTO ledger.chart VALUES ('customer_credit', 'liability', 'credit', 'What customers paid beyond their invoices');
