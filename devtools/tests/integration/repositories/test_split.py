@@ -47,6 +47,17 @@ def test_a_clone_of_the_orchestrator_alone_brings_the_parts(published):
     assert Checkout(checkout.folder / "alpha").git("rev-parse", "--abbrev-ref", "HEAD") == "main"
 
 
+def test_up_in_a_clone_of_the_orchestrator_brings_the_parts_and_starts(published):
+    checkout = cloned(published)
+    try:
+        checkout.devtools("up", "--no-validate", "--only", "api")
+        assert (checkout.folder / "alpha/one").exists() and (checkout.folder / "parts/beta/two").exists()
+        (api,) = json.loads(checkout.devtools("status", "--json").stdout)["services"]
+        assert (api["id"], api["phase"]) == ("api", "running")
+    finally:
+        checkout.devtools("down")
+
+
 @pytest.mark.long
 def test_a_second_split_publishes_what_is_new_and_only_that(single, published):
     first = json.loads(single.devtools("repos", "split", "--to", "../out", "--json").stdout)["heads"]
