@@ -348,7 +348,7 @@ def test_sending_survives_a_spare_connection_that_died(make_broker: Make, superu
     actor = dramatiq.actor(lambda: None, broker=broker, actor_name="nothing")
     actor.send()
     superuser.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
         " WHERE datname = current_database() AND application_name = 'queue-send'"
     )
     actor.send()
