@@ -8,53 +8,62 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from devtools import environment, identity, ports, shim, statefile
+from devtools import identity, statefile
 from devtools.errors import Blocked, DevtoolsError
-from devtools.manifest import containers
-from devtools.manifest.load import load
-from devtools.manifest.resolve import resolve
 from devtools.supervisor import launch
-from devtools.supervisor.client import Client
 from devtools.workspace import Workspace, locate
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from devtools import ports
     from devtools.manifest.model import Automations, Overlay
     from devtools.plan import Plan
+    from devtools.supervisor.client import Client
+
+# What reads the files is imported where it is needed: `up` launches the supervisor before it.
 
 UP_LOCK = "up.lock"
 TRIGGERS = ("postEnvironmentStart", "postDevcontainerStart")
 
 
-@dataclass
 class Session:
     """One command's view of a workspace; files are read when first needed."""
 
-    workspace: Workspace
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
 
     @cached_property
     def client(self) -> Client:
         """The way to the supervisor, which may not be there."""
+        from devtools.supervisor.client import Client
+
         return Client(self.workspace)
 
     @cached_property
     def files(self) -> tuple[Automations, Overlay]:
         """The two files; raises BadFile with every error."""
+        from devtools.manifest.load import load
+
         assert self.workspace.file is not None
-        return load(self.workspace.file)
+        return load(self.workspace.file, self.workspace.state_dir / "run")
 
     @cached_property
     def user(self) -> dict[str, str]:
         """The user's own environment."""
+        from devtools import environment
+
         return environment.user_environment(self.workspace)
 
     def plan(self, chosen: dict[str, int] | None = None) -> Plan:
         """The plan with the given ports, else with those that earlier calls chose."""
+        from devtools import ports, shim
+        from devtools.manifest import containers
+        from devtools.manifest.resolve import resolve
+
         automations, overlay = self.files
         numbers = ports.kept(self.workspace, overlay.ports) if chosen is None else chosen
         self.workspace.make_state_dir()
@@ -67,6 +76,8 @@ class Session:
 
         anew: the supervisor that serves was only just launched, so nothing holds the ports of the last time.
         """
+        from devtools import environment, ports
+
         overlay = self.files[1]
         unused: frozenset[str] = frozenset()
         if overlay.database and environment.has_external_database(self.user):
@@ -77,6 +88,15 @@ class Session:
     def status(self) -> dict[str, Any] | None:
         """What the supervisor says, None where there is none."""
         return self.client.get("/v1/status")
+
+
+def import_all() -> tuple[object, ...]:
+    """Import now what a session imports when it needs it."""
+    from devtools import environment, ports, shim
+    from devtools.manifest import containers, load, resolve
+    from devtools.supervisor import client
+
+    return environment, ports, shim, containers, load, resolve, client
 
 
 def open_session() -> Session:
@@ -130,16 +150,20 @@ def _holder_of(workspace: Workspace) -> str:
 
 def launched(session: Session) -> launch.Launched | None:
     """Start the supervisor unless there is one; to be given to `launch.await_ready`."""
-    return None if session.client.is_there() else launch.launch(session.workspace)
+    if session.workspace.socket_file.exists() and session.client.is_there():
+        return None
+    return launch.launch(session.workspace)
 
 
 def has_leftovers(workspace: Workspace) -> bool:
     """True where processes of this instance live without a supervisor."""
-    from devtools.supervisor import tree
+    from devtools.supervisor import recorded, tree
 
     state = statefile.read_json(workspace.state_dir / "state.json")
     token = state.get("token")
     if not token:
         return False
-    # Without its mark a recorded pid is a stranger's, however the file (stale, forged) came to name it.
-    return bool(tree.marked(f"{token}:"))
+    if tree.marked(f"{token}:"):
+        return True
+    # What cleared its environment is known by its record, which must be proven: it may be stale or forged.
+    return bool(recorded.living(str(token), state.get("runs"), workspace.state_dir / "logs"))

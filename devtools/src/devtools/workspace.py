@@ -6,16 +6,20 @@ It must not read what the files mean, start anything, or know what the workspace
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from devtools.errors import WrongUse
 
 STATE_DIR = ".devtools"
+PLACES = tuple(
+    f"{folder}{stem}"
+    for folder in ("", ".ona/", ".gitpod/")
+    for stem in ("automations.yaml", "automations.yml", "automations.json")
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
+class Workspace(NamedTuple):
     """One workspace on disk; `state_dir` belongs to the instance that this command speaks to."""
 
     root: Path
@@ -44,8 +48,6 @@ def locate(start: Path | None = None, *, required: bool = True) -> Workspace:
 
     Raises WrongUse where `required` and no automations file is found in the folder or its parents.
     """
-    from devtools.manifest.load import PLACES, find, root_of
-
     given = os.environ.get("DEVTOOLS_WORKSPACE")
     folder = (start or Path(given or os.curdir)).resolve()
     file = find(folder)
@@ -57,3 +59,19 @@ def locate(start: Path | None = None, *, required: bool = True) -> Workspace:
     root = root_of(file) if file else folder
     state = os.environ.get("DEVTOOLS_STATE_DIR")
     return Workspace(root, file, Path(state).resolve() if state else root / STATE_DIR)
+
+
+def find(start: Path) -> Path | None:
+    """The automations file of `start` or its nearest parent that has one."""
+    for folder in (start, *start.parents):
+        for place in PLACES:
+            candidate = folder / place
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+def root_of(file: Path) -> Path:
+    """The folder that an automations file speaks for: the parent of `.ona` or `.gitpod`."""
+    folder = Path(os.path.realpath(file)).parent  # unlike resolve() it bears links in a circle
+    return folder.parent if folder.name in (".ona", ".gitpod") else folder

@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
 import pytest
 
-from devtools.manifest.load import find, judge
+from devtools.manifest import source
+from devtools.manifest.load import judge
+from devtools.manifest.shape import MAX_ERRORS
 from devtools.manifest.source import MAX_BYTES
+from devtools.workspace import find
 
 SERVICE = "services:\n  a:\n    name: A\n    commands: {start: x}\n"
 TASK = "tasks:\n  t: {name: T, command: x}\n"
@@ -231,3 +235,65 @@ def test_the_file_is_looked_for_in_the_folder_and_its_parents(tmp_path):
     assert find(below) == tmp_path / ".ona" / "automations.yaml"
     (tmp_path / "a" / "automations.yaml").write_text(TASK)
     assert find(below) == tmp_path / "a" / "automations.yaml"
+
+
+DENSE = {
+    "list": "tasks: {a: {name: A, command: x, dependsOn: [" + "b," * 130_000 + "]}}",
+    "services": "services:\n"
+    + "".join(f"  s{i}: {{name: A, commands: {{start: x}}}}\n" for i in range(7000)),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(DENSE))
+def test_a_dense_file_is_refused_where_it_becomes_too_much_with_a_way_out(tmp_path, kind):
+    found = errors(tmp_path, DENSE[kind][: MAX_BYTES - 10])
+    assert len(found) == 1
+    assert "holds more than 10,000 values; give several workspaces a file each" in found[0]
+    assert found[0].split(":")[:2] != ["1", "1"]  # its place is where the reading stopped
+
+
+def test_hundreds_of_services_are_no_dense_file(tmp_path):
+    text = "services:\n" + "".join(
+        f"  s{i}: {{name: S, triggeredBy: [manual], commands: {{start: x, ready: y}}}}\n" for i in range(500)
+    )
+    assert errors(tmp_path, text) == []
+
+
+def test_a_hundred_errors_are_enough_to_begin_with(tmp_path):
+    file = tmp_path / "automations.yaml"
+    tasks = "".join(f"  task{i}: {{name: T, command: x, dependsOn: [tsk{i}]}}\n" for i in range(700))
+    file.write_text("tasks:\n" + tasks)
+    verdict = judge(file)
+    assert len(verdict.errors) == MAX_ERRORS
+    assert "judged up to here only" in verdict.warnings[-1].message
+
+
+def test_unchanged_text_is_not_parsed_again_and_changed_text_is(tmp_path, monkeypatch):
+    file, kept = tmp_path / "automations.yaml", tmp_path / "run"
+    kept.mkdir()
+    file.write_text("tasks: {t: &t {name: T, command: x}, u: *t}\n")
+    first = judge(file, kept=kept)
+    monkeypatch.setattr(source, "parse", lambda *_: pytest.fail("it is parsed"))
+    assert judge(file, kept=kept) == first
+    monkeypatch.undo()
+    before = file.stat()
+    file.write_text("tasks: {t: &t {name: T, command: y}, u: *t}\n")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # as an edit within the clock's tick
+    assert judge(file, kept=kept).automations.tasks["t"].command == "y"
+
+
+def test_what_was_kept_of_another_file_or_is_broken_is_not_believed(tmp_path):
+    kept = tmp_path / "run"
+    kept.mkdir()
+    file, other = tmp_path / "automations.yaml", tmp_path / "other.yaml"
+    file.write_text("tasks: {t: {name: T, command: x}}\n")
+    judge(file, kept=kept)
+    reading = kept / "automations.yaml.read"
+    text = reading.read_text().replace('"x"', '"evil"')
+    reading.rename(kept / "other.yaml.read")
+    other.write_text(file.read_text())
+    (kept / "other.yaml.read").write_text(text)  # a repository may bring this, but not the inode and the time
+    assert judge(other, kept=kept).automations.tasks["t"].command == "x"
+    for broken in ("", "{}", "[]", '{"key": 1}', '{"key": [], "node": []}'):
+        reading.write_text(broken)
+        assert judge(file, kept=kept).automations.tasks["t"].command == "x"

@@ -1,29 +1,21 @@
 """`devtools up`: everything that the triggers name is started, proven ready and validated.
 
-It must leave nothing of what it started behind when it is interrupted.
+It must launch the supervisor before it imports anything else: the two begin side by side.
 """
 
 from __future__ import annotations
 
-import signal
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from devtools import console
 from devtools.cli.interrupt import Interrupts
-from devtools.cli.progress import Progress
-from devtools.cli.shapes import status_shape
-from devtools.errors import FAILED, INTERRUPTED, DevtoolsError, WrongUse
-from devtools.instances import before_up
-from devtools.manifest.shape import did_you_mean
-from devtools.plan import Plan
-from devtools.session import TRIGGERS, Session, launched, only_one, open_session
-from devtools.supervisor import launch
+from devtools.errors import INTERRUPTED
+from devtools.session import launched, only_one, open_session
 
 if TYPE_CHECKING:
     import typer
 
-INTERRUPTED_GRACE_S = 8.0
+    from devtools.cli.bring import Up
 
 
 def command(
@@ -36,18 +28,22 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="The status as JSON on stdout at the end.")] = False,
 ) -> int:
     """Start the workspace, prove every service ready, then validate it."""
-    session = open_session()
     began = time.monotonic()
+    session = open_session()
     with Interrupts() as interrupts, only_one(session.workspace, "devtools up"):
-        up = _Up(session, interrupts, Progress(quiet=as_json))
+        up: Up | None = None
         try:
-            before_up(session.workspace)
+            with interrupts.held():
+                started = launched(session)
+                from devtools.cli import bring
+
+                up = bring.Up(session, interrupts, started, quiet=as_json)
             up.bring(only, profile)
             status = 0 if no_validate or not up.begun or only else _validate(up, as_json)
             if status == 0:
-                _tell(session, up, as_json, time.monotonic() - began)
+                bring.tell(session, up, as_json, time.monotonic() - began)
         except KeyboardInterrupt:
-            return up.undo()
+            return up.undo() if up else INTERRUPTED
     if foreground and status == 0:
         from devtools.cli.foreground import stay
 
@@ -55,171 +51,9 @@ def command(
     return status
 
 
-class _Up:
-    """One `up` from the clone to the last service ready; knows what to take back."""
-
-    def __init__(self, session: Session, interrupts: Interrupts, progress: Progress) -> None:
-        self.session = session
-        self.interrupts = interrupts
-        self.progress = progress
-        self.launched: launch.Launched | None = None
-        self.is_served = False
-        self.begun: list[str] = []
-        self.urls: dict[str, str] = {}
-        self.database_url: str | None = None
-
-    def bring(self, only: str, profile: str = "") -> None:
-        """Raises DevtoolsError where something that was to run does not."""
-        with self.interrupts.held():
-            self.launched = launched(self.session)  # starts up while the files are read
-        try:
-            self._clone()
-            choice = self.session.choose_ports(anew=self.launched is not None)
-            for note in choice.notes:
-                console.warn(note)
-            plan = self.session.plan(choice.ports)
-            roots = _roots(plan, only, profile)
-            self.urls, self.database_url = plan.urls, plan.database_url
-        except DevtoolsError:
-            self._withdraw()
-            raise
-        with self.interrupts.held():
-            self._serve()
-        if not roots:
-            console.warn("no service or task has a trigger that `up` fires; nothing to start")
-        nodes: list[dict[str, Any]] | None = None
-        events = self.session.client.stream("/v1/up", {"plan": plan.to_json(), "roots": roots})
-        with self.interrupts.held():
-            for event in events:
-                self.progress.event(event)
-                if "begun" in event:
-                    self.begun = event["begun"]
-                    break
-        for event in events:
-            self.progress.event(event)
-            if "result" in event:
-                nodes = event["result"]["nodes"]
-        _judge(self.session, nodes)
-
-    def _clone(self) -> None:
-        root, repositories = self.session.workspace.root, self.session.files[1].repositories
-        places = [root / item.path for item in repositories.values() if item.url]
-        if not all(place.is_dir() and any(place.iterdir()) for place in places):
-            from devtools.repositories.clone import clone_missing
-
-            clone_missing(root, repositories, self.session.user, console.say)
-
-    def _serve(self) -> None:
-        """Wait for the supervisor that was launched, once."""
-        self.is_served = True
-        if self.launched is not None:
-            try:
-                is_ours = launch.await_ready(self.launched, self.session.workspace.state_dir)
-            except DevtoolsError:
-                self.launched = None
-                raise
-            if not is_ours:
-                self.launched = None  # another command was quicker: its supervisor serves us as well
-
-    def _withdraw(self) -> None:
-        """End the supervisor that was started for a plan that cannot be made."""
-        self._serve()
-        if self.launched is not None:
-            for _ in self.session.client.stream("/v1/down", {}):
-                pass
-
-    def undo(self) -> int:
-        """Stop what this `up` started: within 10 s, at once on a second Ctrl-C."""
-        console.say("interrupted: stops what was started (Ctrl-C again kills it)")
-        client = self.session.client
-        if not self.is_served:
-            self._serve()
-        path = "/v1/down" if self.launched is not None else "/v1/stop"
-        body = {"grace_s": INTERRUPTED_GRACE_S, "ids": self.begun}
-        self.interrupts.then(lambda: client.post("/v1/kill", {}))
-        try:
-            for event in client.stream(path, body):
-                self.progress.event(event)
-        except (OSError, DevtoolsError):
-            return INTERRUPTED  # no supervisor, so nothing of ours runs
-        _await_gone(self.session, self.launched)
-        return INTERRUPTED
-
-
-def _roots(plan: Plan, only: str, profile: str) -> list[str]:
-    if not only:
-        return plan.triggered(TRIGGERS, _profiles(plan, profile))
-    names = _split(only)
-    for name in names:
-        if name not in plan.definitions:
-            hint = did_you_mean(name, plan.definitions) or f"known: {', '.join(plan.definitions)}"
-            raise WrongUse(f"nothing is called `{name}`", hint=hint)
-    return names
-
-
-def _profiles(plan: Plan, chosen: str) -> tuple[str, ...]:
-    names = _split(chosen)
-    known = plan.profiles() | {"default"}
-    for name in names:
-        if name not in known:
-            hint = did_you_mean(name, known) or f"known: {', '.join(sorted(known))}"
-            raise WrongUse(f"no profile is called `{name}`", hint=hint)
-    return tuple(names)
-
-
-def _split(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _judge(session: Session, nodes: list[dict[str, Any]] | None) -> None:
-    """Raise where a node failed; a service that just ended is a warning."""
-    if nodes is None:
-        raise DevtoolsError("the supervisor ended in the middle of this", hint="devtools up")
-    failed = [node for node in nodes if node["phase"] == "failed"]
-    for node in nodes:
-        if node["phase"] == "stopped":
-            console.warn(f"{node['id']} is not running: {node['reason']}")
-    if not failed:
-        return
-    from devtools.cli.explain import explain
-
-    first = _first_cause(failed)
-    for line in explain(session, first):
-        console.say(line)
-    text = "; ".join(f"{node['id']} failed: {node['reason']}" for node in failed)
-    raise DevtoolsError(text, exit_code=FAILED, hint=f"devtools why {first['id']}")
-
-
-def _first_cause(failed: list[dict[str, Any]]) -> dict[str, Any]:
-    return next((node for node in failed if not node["reason"].startswith("dependency ")), failed[0])
-
-
-def _validate(up: _Up, as_json: bool) -> int:
+def _validate(up: Up, as_json: bool) -> int:
     try:
         from devtools.validation import run
     except ImportError:
         return 0  # the tool is used without the validation of this workspace
     return run.after_up(up.session.workspace, quiet=as_json)
-
-
-def _tell(session: Session, up: _Up, as_json: bool, took_s: float) -> None:
-    if as_json:
-        console.out_json(status_shape(session.status() or {}))
-        return
-    if not up.begun:
-        console.say("everything is already running")
-    else:
-        console.say(f"up in {took_s:.1f} s", "bold")
-    for name, url in up.urls.items():
-        console.out(f"{name}  {url}")
-    if up.database_url:
-        console.out(f"database  {console.address(up.database_url)}")
-
-
-def _await_gone(session: Session, started: launch.Launched | None) -> None:
-    if started is None:
-        return
-    from devtools.cli.down import await_gone
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    await_gone(session.workspace)

@@ -17,13 +17,9 @@ from devtools.manifest.overlay import read_overlay
 from devtools.manifest.shape import MAX_ERRORS, Checker, Enough
 from devtools.manifest.source import Node, Problem, read
 from devtools.manifest.warnings import what_will_hurt
+from devtools.workspace import root_of
 
 OVERLAY = "workspace.yaml"
-PLACES = tuple(
-    f"{folder}{stem}"
-    for folder in ("", ".ona/", ".gitpod/")
-    for stem in ("automations.yaml", "automations.yml", "automations.json")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +46,6 @@ class BadFile(WrongUse):
         count = f"{len(problems)} errors" if len(problems) > 1 else "1 error"
         super().__init__(f"{problems[0].file}: {count}\n{lines}")
         self.problems = problems
-
-
-def find(start: Path) -> Path | None:
-    """The automations file of `start` or its nearest parent that has one."""
-    for folder in (start, *start.parents):
-        for place in PLACES:
-            candidate = folder / place
-            if candidate.is_file():
-                return candidate
-    return None
-
-
-def root_of(file: Path) -> Path:
-    """The folder that an automations file speaks for: the parent of `.ona` or `.gitpod`."""
-    folder = Path(os.path.realpath(file)).parent  # unlike resolve() it bears links in a circle
-    return folder.parent if folder.name in (".ona", ".gitpod") else folder
 
 
 def judge(

@@ -42,7 +42,7 @@ class Enough(Exception):
 class Checker:
     """Collects the errors and warnings of one file; every method returns None where the value is unusable.
 
-    Raises Enough from `error` once MAX_ERRORS are noted: looking for the nearest word costs milliseconds each.
+    Raises Enough from `error` at the MAX_ERRORSth: to look for the nearest word costs milliseconds each time.
     """
 
     def __init__(self, file: str) -> None:

@@ -221,9 +221,8 @@ def _compose_all(yaml: YAML, text: str) -> Iterator[_Raw]:
             nonlocal count
             count += 1
             if count > MAX_WRITTEN:
-                mark = self.parser.peek_event().start_mark  # pyright: ignore[reportUnknownMemberType]
-                raise _Unbearable(cast("_Mark", mark), _TOO_MANY)
-            return super().compose_node(parent, index)  # pyright: ignore[reportUnknownMemberType]
+                raise _Unbearable(cast("Any", self.parser).peek_event().start_mark, _TOO_MANY)
+            return cast("Any", super()).compose_node(parent, index)
 
     yaml.Composer = Bounded
     yaml.max_depth = MAX_DEPTH + 1  # the scanner's work grows with the square of the depth

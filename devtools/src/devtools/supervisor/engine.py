@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from devtools.graph import closure, dependents
 from devtools.supervisor import lives, run, tree
 from devtools.supervisor.node import Node
+from devtools.supervisor.signs import Appearances
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 STOP_COMMAND_GRACE_S = 120.0
 STRAY_GRACE_S = 3.0
 ON_REQUEST = "stopped on request"
+KILLED = "killed at once, on request"
 
 
 class Engine:
@@ -43,6 +45,7 @@ class Engine:
         self.nodes: dict[str, Node] = {}
         self.is_closing = False
         self.asking = 0
+        self.appearances = Appearances()
         self._changed = asyncio.Event()
         self._observers: list[Callable[[Node], None]] = []
 
@@ -152,6 +155,8 @@ class Engine:
         else:
             gone = await run.end(current, definition.stop_signal, grace)
         await self.wait_for_ports(node, current)
+        if current.is_killed:
+            verdict = ("stopped", KILLED)
         if not gone:
             left = ", ".join(str(pid) for pid in sorted(current.members()))
             verdict = ("failed", f"processes {left} survive SIGKILL")
@@ -201,6 +206,8 @@ class Engine:
     async def kill_all(self) -> None:
         """SIGKILL to every run at once: what a second Ctrl-C asks for."""
         runs = [node.run for node in self.nodes.values() if node.run]
+        for current in runs:
+            current.is_killed = True
         await asyncio.gather(*(run.kill(current) for current in runs))
 
     async def end_strays(self) -> None:

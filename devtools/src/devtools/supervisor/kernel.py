@@ -12,7 +12,9 @@ import struct
 import sys
 
 _PR_SET_CHILD_SUBREAPER = 36
-_IN_MODIFY = 0x2
+CHANGES = 0x2  # IN_MODIFY
+GOES = 0x200 | 0x400 | 0x800  # IN_DELETE, IN_DELETE_SELF, IN_MOVE_SELF
+APPEARS = 0x100 | 0x80 | 0x8  # IN_CREATE, IN_MOVED_TO, IN_CLOSE_WRITE
 _IN_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000
 _KEEP_SIZE_PUNCH_HOLE = 0x1 | 0x2
 _EVENT = struct.Struct("iIII")
@@ -34,9 +36,10 @@ def punch_hole(descriptor: int, start: int, length: int) -> bool:
 
 
 class FileWatch:
-    """Tells which files were written to; `descriptor` becomes readable, None where there is no inotify."""
+    """Tells what happened to files; `descriptor` becomes readable, None where there is no inotify."""
 
-    def __init__(self) -> None:
+    def __init__(self, events: int = CHANGES) -> None:
+        self._events = events
         self.descriptor: int | None = None
         if sys.platform == "linux":
             made = _libc.inotify_init1(_IN_NONBLOCK_CLOEXEC)
@@ -46,7 +49,7 @@ class FileWatch:
         """Watch `path`; the returned number names it in `drain`."""
         if self.descriptor is None:
             return None
-        made = _libc.inotify_add_watch(self.descriptor, os.fsencode(path), _IN_MODIFY)
+        made = _libc.inotify_add_watch(self.descriptor, os.fsencode(path), self._events)
         return made if made >= 0 else None
 
     def remove(self, watch: int) -> None:
@@ -54,9 +57,15 @@ class FileWatch:
         if self.descriptor is not None:
             _libc.inotify_rm_watch(self.descriptor, watch)
 
-    def drain(self) -> set[int]:
-        """The watches that fired since the last call."""
-        fired: set[int] = set()
+    def close(self) -> None:
+        """Forget everything."""
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
+
+    def drain(self) -> set[tuple[int, str]]:
+        """The watches that fired since the last call, each with the file's name where a folder is watched."""
+        fired: set[tuple[int, str]] = set()
         if self.descriptor is None:
             return fired
         with contextlib.suppress(BlockingIOError):
@@ -64,6 +73,6 @@ class FileWatch:
                 position = 0
                 while position < len(data):
                     watch, _, _, length = _EVENT.unpack_from(data, position)
-                    fired.add(watch)
                     position += _EVENT.size + length
+                    fired.add((watch, os.fsdecode(data[position - length : position].rstrip(b"\0"))))
         return fired

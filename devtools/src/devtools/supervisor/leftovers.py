@@ -9,12 +9,14 @@ import asyncio
 import contextlib
 import os
 import signal
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from devtools import identity
-from devtools.supervisor import run, tree
+from devtools.supervisor import recorded, run, tree
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from devtools.plan import Definition
 
 GRACE_S = 5.0
@@ -23,24 +25,9 @@ GRACE_S = 5.0
 class Leftovers:
     """The runs recorded in the state file that still live, and every process that carries our mark."""
 
-    def __init__(self, token: str, recorded: object) -> None:
+    def __init__(self, token: str, runs: object, logs: Path) -> None:
         self.token = token
-        self._records: dict[str, dict[str, Any]] = {}
-        runs = cast("dict[str, Any]", recorded) if isinstance(recorded, dict) else {}
-        for name, item in runs.items():
-            record = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
-            known = identity.from_json(record.get("identity"))
-            mark = record.get("mark")
-            # A forged or stale record may name a stranger's pid: only a process that carries our mark counts.
-            if (
-                known is not None
-                and isinstance(mark, str)
-                and mark.startswith(f"{token}:{name}:")
-                and mark.rpartition(":")[2].isdecimal()
-                and identity.is_alive(known)
-                and tree.mark_of(known.pid) == mark
-            ):
-                self._records[name] = record
+        self._records = recorded.living(token, runs, logs)
         self.is_settled = False
 
     def adoptable(self, definition: Definition) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from devtools.supervisor import probes, run
 from devtools.supervisor.probe_shell import ProbeShell
+from devtools.supervisor.signs import Signs, files_named_in
 
 if TYPE_CHECKING:
     from devtools.plan import Definition, Probe
@@ -145,7 +146,7 @@ async def _obtain_run(engine: Engine, node: Node) -> str:
 
 async def _watch_run(engine: Engine, node: Node, note: str) -> Ended:
     definition = node.definition
-    node.running_fingerprint = definition.fingerprint()
+    node.running_fingerprint = node.fingerprint
     engine.change(node, "starting", note)
     assert node.run is not None
     current = node.run
@@ -210,19 +211,28 @@ async def _ask_until_ready(engine: Engine, node: Node, current: Run, probe: Prob
             notifications.close()
         return
     shell = _shell(engine, node, probe)
+    assert engine.plan is not None
+    paths = files_named_in(probe.command, engine.plan.root)
+    signs = Signs(node.id, engine.logs, engine.appearances, paths)
     engine.asking += 1
     try:
-        await _poll(engine, node, current, probe, shell)
+        await _poll(engine, node, current, probe, shell, signs)
     finally:
         engine.asking -= 1
+        signs.close()
         if shell is not None:
             shell.close()
 
 
-async def _poll(engine: Engine, node: Node, current: Run, probe: Probe, shell: ProbeShell | None) -> None:
+async def _poll(
+    engine: Engine, node: Node, current: Run, probe: Probe, shell: ProbeShell | None, signs: Signs
+) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     ports = _ports_of(node.definition, probe)
+    if not current.is_adopted:
+        await asyncio.sleep(0)  # the others that start now are counted; what starts has the processor first
+        await signs.rest(first := probes.soonest(0, engine.asking), first)
     while True:
         asked = loop.time()
         answer = await probes.ask(probe, shell)
@@ -237,7 +247,11 @@ async def _poll(engine: Engine, node: Node, current: Run, probe: Probe, shell: P
             if "listens there, not this service" in answer.detail:
                 engine.change(node, reason=answer.detail)
         now = loop.time()
-        await asyncio.sleep(probes.interval(probe, now - began, now - asked, engine.asking))
+        pause = probes.interval(probe, now - began, now - asked, engine.asking)
+        if probe.interval_s is not None:
+            await asyncio.sleep(pause)
+        else:
+            await signs.rest(pause, probes.soonest(now - asked, engine.asking))
 
 
 async def _until_logged(engine: Engine, node: Node, current: Run, pattern: re.Pattern[bytes]) -> None:

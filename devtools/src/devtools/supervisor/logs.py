@@ -97,7 +97,7 @@ class Logs:
 
     def _grown(self) -> None:
         # Growth that someone waits for is told at once; dating and rotation are gathered.
-        for watch in self._watch.drain():
+        for watch, _ in self._watch.drain():
             for call in list(self._listeners.get(self._by_watch.get(watch, ""), ())):
                 call()
         if self._pending or self._watch.descriptor is None:

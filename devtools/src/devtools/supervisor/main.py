@@ -16,10 +16,12 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from devtools import identity, statefile
 from devtools.supervisor import kernel
 from devtools.supervisor.engine import Engine
+from devtools.supervisor.holding import Holding
 from devtools.supervisor.journal import PERSON, Journal
 from devtools.supervisor.launch import HELD, LOCK, READY, socket_path
 from devtools.supervisor.leftovers import Leftovers
@@ -27,11 +29,14 @@ from devtools.supervisor.logs import Logs
 from devtools.supervisor.reaper import Reaper
 from devtools.supervisor.server import INTERRUPTED_GRACE_S, Server
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def main() -> int:
     """`python -m devtools.supervisor STATE_DIR READY_FD`: tells READY or HELD on the descriptor."""
     state_dir, ready = Path(sys.argv[1]), int(sys.argv[2])
-    os.set_inheritable(ready, False)
+    _stand_alone(ready)
     lock = os.open(state_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,21 +49,30 @@ def main() -> int:
         # A handler that does nothing, not SIG_IGN: that one our services would inherit.
         signal.signal(name, _ignore)
     gc.freeze()
-    asyncio.run(_serve(state_dir, ready))
+    asyncio.run(_serve(state_dir, ready, Holding(state_dir / LOCK, lock)))
     return 0
+
+
+def _stand_alone(ready: int) -> None:
+    """Keep nothing of the command that launched us: neither its session nor what it had open."""
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+    os.closerange(3, ready)
+    os.closerange(ready + 1, os.sysconf("SC_OPEN_MAX"))
+    os.set_inheritable(ready, False)
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
     del number, frame
 
 
-async def _serve(state_dir: Path, ready: int) -> None:
+async def _serve(state_dir: Path, ready: int, holding: Holding) -> None:
     reaper, logs, journal = Reaper(), Logs(state_dir / "logs"), Journal(state_dir)
     reaper.install()
     logs.install()
     before = journal.read()
     token = str(before.get("token") or secrets.token_hex(16))
-    leftovers = Leftovers(token, before.get("runs"))
+    leftovers = Leftovers(token, before.get("runs"), state_dir / "logs")
     engine = Engine(state_dir, token, reaper, logs, leftovers)
     if not before.get("token"):
         journal.write(engine)
@@ -70,21 +84,24 @@ async def _serve(state_dir: Path, ready: int) -> None:
     person = {**identity.own().to_json(), "socket": str(path), "since": time.time()}
     with contextlib.suppress(OSError):
         statefile.write_json(state_dir / PERSON, person)
-    _obey_sigterm(server)
+    close = _closer(server)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, close)
+    holding.on_loss(close)
     os.write(ready, READY)
     os.close(ready)
     await server.finished.wait()
     listening.close()
-    with contextlib.suppress(OSError):
-        path.unlink()
-        (state_dir / PERSON).unlink()
-    journal.write(engine)
+    if holding.is_intact():  # else the folder is gone, or another supervisor's by now
+        with contextlib.suppress(OSError):
+            path.unlink()
+            (state_dir / PERSON).unlink()
+        journal.write(engine)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(listening.wait_closed(), 1.0)
 
 
-def _obey_sigterm(server: Server) -> None:
-    """SIGTERM (a machine that shuts down, `kill`) is a `down` in a hurry."""
+def _closer(server: Server) -> Callable[[], None]:
+    """A `down` in a hurry: for SIGTERM (a machine that shuts down, `kill`) and where the state is deleted."""
     closing: list[asyncio.Task[None]] = []
 
     async def close() -> None:
@@ -95,4 +112,4 @@ def _obey_sigterm(server: Server) -> None:
         if not closing:
             closing.append(asyncio.get_running_loop().create_task(close()))
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked)
+    return asked

@@ -38,6 +38,7 @@ class Node:
     ready_at: float | None = None
     ended_at: float | None = None
     running_fingerprint: str = ""
+    _fingerprinted: tuple[Definition, str] | None = None
     life: asyncio.Task[None] | None = None
     gate: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -45,6 +46,13 @@ class Node:
     def id(self) -> str:
         """The id in automations.yaml."""
         return self.definition.id
+
+    @property
+    def fingerprint(self) -> str:
+        """The definition's; kept, because every event tells by it whether the run is stale."""
+        if self._fingerprinted is None or self._fingerprinted[0] is not self.definition:
+            self._fingerprinted = (self.definition, self.definition.fingerprint())
+        return self._fingerprinted[1]
 
     @property
     def is_active(self) -> bool:
@@ -98,7 +106,6 @@ class Node:
             "probe": self.probe,
             "deadline": self.deadline,
             **self.times(),
-            "stale": bool(self.running_fingerprint)
-            and self.running_fingerprint != self.definition.fingerprint(),
+            "stale": bool(self.running_fingerprint) and self.running_fingerprint != self.fingerprint,
         }
         return shown

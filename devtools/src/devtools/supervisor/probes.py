@@ -43,8 +43,12 @@ def interval(probe: Probe, waited_s: float, took_s: float, asking: int) -> float
     """
     if probe.interval_s is not None:
         return probe.interval_s
-    adaptive = min(LAST_INTERVAL_S, max(FIRST_INTERVAL_S, waited_s * INTERVAL_SHARE, asking * PACE_S))
-    return max(adaptive, min(took_s * BUSY_SHARE, LAST_INTERVAL_S))
+    return max(soonest(took_s, asking), min(LAST_INTERVAL_S, waited_s * INTERVAL_SHARE))
+
+
+def soonest(took_s: float, asking: int) -> float:
+    """How long to wait at least, whatever sign of life the service gives."""
+    return min(LAST_INTERVAL_S, max(FIRST_INTERVAL_S, asking * PACE_S, took_s * BUSY_SHARE))
 
 
 async def ask(probe: Probe, shell: ProbeShell | None) -> Answer:

@@ -34,6 +34,7 @@ class Run:
     exited: asyncio.Future[int | None]
     log_offset: int = 0
     is_adopted: bool = False
+    is_killed: bool = False
 
     def members(self, processes: dict[int, tree.Process] | None = None) -> set[int]:
         """The living processes of this run, escapees included, a stranger with a reused pid not."""

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from devtools.identity import stat_fields
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RUN_VARIABLE = "DEVTOOLS_RUN"
 
@@ -110,6 +113,28 @@ def mark_of(pid: int) -> str | None:
     if start == 0 and not data.startswith(needle):
         return None
     return data[start + len(needle) :].split(b"\0", 1)[0].decode(errors="replace")
+
+
+def is_leader_of(pid: int, mark: str, log: Path) -> bool:
+    """True where a living process is provably the leader of the run with this mark.
+
+    One whose environment was cleared (`exec env -i …`) carries no mark: it still leads a session of its own
+    and writes to the run's log, which it was given open and no stranger is.
+    """
+    found = mark_of(pid)
+    if found is not None:
+        return found == mark
+    try:
+        return os.getsid(pid) == pid and any(_is_same(f"/proc/{pid}/fd/{number}", log) for number in (1, 2))
+    except OSError:
+        return False
+
+
+def _is_same(descriptor: str, file: Path) -> bool:
+    try:
+        return os.path.samestat(os.stat(descriptor), file.stat())  # noqa: PTH116 (a link to what is open)
+    except OSError:
+        return False
 
 
 def _portable_snapshot() -> dict[int, Process]:
