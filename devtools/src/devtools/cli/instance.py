@@ -128,13 +128,14 @@ def snapshot(
     to: Annotated[
         Path | None, typer.Option("--to", help="The file; default: NAME.snapshot.tar.gz here.")
     ] = None,
+    no_database: Annotated[bool, typer.Option("--no-database", help="Leave the data out.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write an instance into one file: commits, uncommitted work, database, settings without secrets."""
     from devtools.instances import snapshot as snapshots
 
     target = (to or Path(f"{name}.snapshot.tar.gz")).absolute()
-    manifest = snapshots.take(locate(), name, target)
+    manifest = snapshots.take(locate(), name, target, with_database=not no_database)
     if as_json:
         console.out_json({"file": str(target), **manifest})
         return

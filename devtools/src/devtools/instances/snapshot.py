@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import tarfile
 import tempfile
 from datetime import UTC, datetime
@@ -36,10 +37,16 @@ _LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 _ID = re.compile(r"\.|[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def take(home: Workspace, name: str, target: Path) -> dict[str, Any]:
+def take(home: Workspace, name: str, target: Path, *, with_database: bool = True) -> dict[str, Any]:
     """Write the snapshot; returns its manifest. The instance may run meanwhile. Raises DevtoolsError."""
     instance = life.there(home, name)
     overlay = life.overlay_of(home)
+    is_ours = overlay.database is not None and server.is_shared(home, overlay)
+    if overlay.database is not None and with_database and not is_ours:
+        raise Blocked(
+            "the home uses a server from outside, so the instance's data cannot be taken",
+            hint="--no-database, and pg_dump for the data; or unset DATABASE_URL",
+        )
     with life.alone(instance), tempfile.TemporaryDirectory(prefix="snapshot.", dir=instance.folder) as place:
         folder = Path(place)
         known = trees.places(home.root, overlay.repositories)
@@ -55,7 +62,7 @@ def take(home: Workspace, name: str, target: Path) -> dict[str, Any]:
             "environment": hidden(environment.read_env_file(instance.tree / ".env", required=False)),
             "database": None,
         }
-        if overlay.database is not None and server.is_shared(home, overlay):
+        if overlay.database is not None and is_ours and with_database:
             server.wake(home, overlay.database)
             dump.write(instance, folder / DATABASE)
             manifest["database"] = {"file": DATABASE, "server": dump.server_version(home)}
@@ -150,7 +157,14 @@ def restore(
             raise Blocked(
                 f"there is an instance {instance.name}", hint="restore --name ANOTHER, or remove it"
             )
-        known = trees.places(home.root, life.overlay_of(home).repositories)
+        overlay = life.overlay_of(home)
+        has_database = manifest["database"] is not None
+        if has_database and not server.is_shared(home, overlay):
+            raise Blocked(
+                "the snapshot has a database, and this home no server of its own to put it in",
+                hint="unset DATABASE_URL, then restore again",
+            )
+        known = trees.places(home.root, overlay.repositories)
         refs = {
             id_: _bring(home.root, known, id_, facts, folder / f"{_file_name(id_)}.bundle")
             for id_, facts in manifest["repositories"].items()
@@ -163,7 +177,6 @@ def restore(
                 instance.remember(filled=True)
             return instance.database
 
-        has_database = manifest["database"] is not None
         life.create(home, instance.name, refs, say=say, fill=fill if has_database else None)
         with life.alone(instance):
             for id_, facts in manifest["repositories"].items():
@@ -181,7 +194,11 @@ def _unpack(file: Path, folder: Path) -> dict[str, Any]:
             for member in archive.getmembers():
                 if not member.isfile() or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", member.name):
                     raise WrongUse(f"{file} holds {member.name}, which is in no snapshot")
-                archive.extract(member, folder, filter="data")
+                source = archive.extractfile(member)
+                assert source is not None  # of a file there is one
+                # Not `extract`: its filters came with Python 3.11.4, and name and kind are checked.
+                with source, (folder / member.name).open("wb") as copy:
+                    shutil.copyfileobj(source, copy)
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
         known = manifest["format"]
         digests: dict[str, str] = manifest["sha256"]

@@ -102,12 +102,30 @@ def test_a_snapshot_is_made_again_with_its_database(home_with_database, here_wit
         with psycopg.connect(database.address(here, again.database)) as conn:
             assert conn.execute("SELECT sum(id) FROM item").fetchone() == before
         assert 'LEVEL="loud"' in (home.tree("again") / ".env").read_text()
+    settings = (home.root / ".env").read_text()
+    (home.root / ".env").write_text(f'{settings}DATABASE_URL="postgresql://127.0.0.1:1/none"\n')
+    with pytest.raises(Blocked, match="no server of its own"):
+        snapshot.restore(here, file, "third", say=print)
+    (home.root / ".env").write_text(settings)
     copy = life.create(here, "copy", fill=life.copying(here, "again"))
     with psycopg.connect(database.address(here, copy.database)) as conn:
         assert conn.execute("SELECT sum(id) FROM item").fetchone() == before
     for name in ("kept", "again", "copy"):
         life.remove(here, name, force=True)
     home.run("down")
+
+
+def test_a_snapshot_leaves_no_database_out_unsaid(home_with_database, here_with_database, tmp_path):
+    home, here = home_with_database, here_with_database
+    (home.root / ".env").write_text('DATABASE_URL="postgresql://127.0.0.1:1/none"\n')
+    life.create(here, "outside")
+    file = tmp_path / "outside.tar.gz"
+    with pytest.raises(Blocked, match="server from outside") as refused:
+        snapshot.take(here, "outside", file)
+    assert "--no-database" in str(refused.value.hint)
+    assert not file.exists()
+    assert snapshot.take(here, "outside", file, with_database=False)["database"] is None
+    life.remove(here, "outside", force=True)
 
 
 def test_a_snapshot_is_made_again_elsewhere(home, here, tmp_path):
