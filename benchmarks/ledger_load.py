@@ -44,7 +44,7 @@ async def load(conn: Connection, entries: int, batch: int = 1000) -> None:
             pass
     await conn.execute(
         "VACUUM (ANALYZE) ledger.balance, ledger.entry, ledger.transaction, ledger.account, ledger.seal,"
-        " ledger.summary"
+        " ledger.summary, ledger.timeline"
     )
     await conn.execute("CHECKPOINT")
     await conn.set_autocommit(False)
