@@ -55,6 +55,7 @@ def detail(payment: WalletPayment, trail: Sequence[Transition]) -> WalletDetail:
     """A payment with its conversations and its audit trail."""
     return WalletDetail(
         **dict(view(payment)),
+        trace_id=payment.trace_id,
         attempts=[_attempt(attempt, payment.amount.currency) for attempt in payment.attempts],
         transitions=[
             TransitionView(

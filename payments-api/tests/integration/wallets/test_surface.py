@@ -111,6 +111,8 @@ def test_a_payment_keeps_one_trace_for_message_and_provider(api: Any, key: str, 
     assert kept == sent
     assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", kept)
     assert given is None or given == "00-x" or kept == given
+    for part in ("status", "ledger"):
+        assert api.get(f"/api/v1/payments/{id}/{part}").json()["trace_id"] == kept.split("-")[1]
 
 
 def test_ids_that_are_none_are_404(api: Any) -> None:

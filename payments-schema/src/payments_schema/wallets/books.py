@@ -30,6 +30,7 @@ async def of_payment(conn: Connection, payment_id: str) -> WalletLedger:
     booked = await journal.entries(conn, payment_id)
     return WalletLedger(
         payment_id=payment_id,
+        trace_id=payment.trace_id,
         transactions=[journal.transaction(group) for group in journal.by_transaction(booked)],
         accounts=journal.t_accounts(booked),
         witness=_seen(booked, payment),

@@ -113,6 +113,12 @@ class WalletPayment:
     attempts: tuple[Attempt, ...] = ()
 
     @property
+    def trace_id(self) -> str | None:
+        """The trace that its request belongs to: in the message, at its providers, in logs."""
+        parts = (self.traceparent or "").split("-")
+        return parts[1] if len(parts) >= 4 else None
+
+    @property
     def owner(self) -> str:
         """The code of the ledger account that pays or is paid."""
         return self.client if self.user_id is None else f"{self.client}/{self.user_id}"

@@ -202,6 +202,7 @@ class WalletView(WireModel):
 class WalletDetail(WalletView):
     """The payment with its attempts, its audit trail and what the risk rules found."""
 
+    trace_id: str | None = None
     attempts: list[AttemptView]
     transitions: list[TransitionView]
     risk: dict[str, Any] | None
@@ -261,6 +262,7 @@ class WalletLedger(WireModel):
 
     object: Literal["payment_ledger"] = "payment_ledger"
     payment_id: str
+    trace_id: str | None = None
     transactions: list[PaymentTransaction]
     accounts: list[TAccount]
     witness: WalletWitness

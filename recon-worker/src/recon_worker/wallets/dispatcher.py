@@ -153,7 +153,8 @@ class Dispatcher:
         failures = await self._settler.submit([Result(step, observation, inquiries)])
         for error in failures.values():
             # The lease brings the payment back, and the question is asked again.
-            log.warning("not settled", payment=step.payment_id, error=type(error).__name__)
+            trace = step.order.traceparent
+            log.warning("not settled", payment=step.payment_id, error=type(error).__name__, traceparent=trace)
         if self._has_more:
             self._pull_soon(0)
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from devtools.simulators.server import create_app
-from payments_schema.wallets import store
+from payments_schema.wallets import books, store
 from structlog.testing import capture_logs
 from wallets.world import LOST, SUCCESS, Wallets
 
@@ -42,6 +42,8 @@ async def test_the_provider_is_told_the_trace(wallets: Wallets, provider: str) -
     await wallets.run(3)
     assert (await wallets.get(id)).status == "CONFIRMED"
     assert TRACE in [trace for _, trace in line.heard]
+    booked = await books.of_payment(wallets.conn, id)
+    assert (booked.trace_id, len(booked.transactions)) == (TRACE.split("-")[1], 2)
 
 
 async def test_logs_hold_no_telephone_number(wallets: Wallets, caplog: Any) -> None:
