@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,27 @@ def test_a_forged_state_file_harms_no_stranger(folder):
     finally:
         stranger.kill()
         stranger.wait()
+
+
+def test_a_supervisor_keeps_nothing_open_that_its_command_was_given(folder):
+    folder.write(service("exec sleep 600"))
+    reading, writing = os.pipe()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "devtools", "up", "--no-validate"],
+            cwd=folder.root,
+            env=folder.environment,
+            pass_fds=(writing,),
+            capture_output=True,
+            timeout=PATIENCE_S,
+        )
+    finally:
+        os.close(writing)
+    assert done.returncode == 0, done.stderr
+    assert is_alive(folder.supervisor)
+    os.set_blocking(reading, False)
+    assert os.read(reading, 1) == b""  # the end of the pipe: nobody holds its other side
+    os.close(reading)
 
 
 CLEARED = "exec env -i sleep 600"
