@@ -23,6 +23,8 @@ from payments_ui.pages import (
     overview,
     payment,
     payments,
+    statements,
+    wallet_rules,
     wallets,
 )
 from payments_ui.settings import Settings, SignIn
@@ -78,6 +80,8 @@ def navigate() -> None:
                 api,
                 {
                     "Wallet operations": (wallets.show, state.WALLETS_PATH),
+                    "Wallet rules": (wallet_rules.show, state.WALLET_RULES_PATH),
+                    "Statements": (statements.show, state.STATEMENTS_PATH),
                     "Invoices": (invoices.show, state.INVOICES_PATH),
                     "Events and webhooks": (events.show, state.EVENTS_PATH),
                 },

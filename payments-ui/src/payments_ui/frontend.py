@@ -43,6 +43,8 @@ PIECES: dict[str, tuple[str, ...]] = {
     state.INVOICES_PATH: ("Selectbox",),
     state.EVENTS_PATH: ("Selectbox",),
     state.WALLETS_PATH: ("Selectbox",),
+    state.WALLET_RULES_PATH: ("Selectbox", "TextArea"),
+    state.STATEMENTS_PATH: ("Selectbox", "TextArea"),
 }
 
 _IMPORTED = re.compile(r"(?:from|import)\s*[\"'`]\./([\w.~-]+\.js)[\"'`]")

@@ -33,6 +33,8 @@ LEDGER_PATH = "ledger"
 INVOICES_PATH = "invoices"
 EVENTS_PATH = "events"
 WALLETS_PATH = "wallets"
+WALLET_RULES_PATH = "wallet-rules"
+STATEMENTS_PATH = "statements"
 EXPORT_PATH = "export/payments.csv"
 PRINT_PATH = "print/invoice"
 

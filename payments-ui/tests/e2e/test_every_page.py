@@ -38,6 +38,8 @@ def test_pictures_of_every_page(browser: Browser, stack: Stack, pictures: Path |
         "invoices": "/invoices",
         "events": "/events",
         "wallets": "/wallets",
+        "wallet-rules": "/wallet-rules",
+        "statements": "/statements",
         "payment": f"/payment?id={ids[1]}",
         "create": "/create",
         "account": "/account?id=ACC-1001",

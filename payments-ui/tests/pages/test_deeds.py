@@ -264,6 +264,7 @@ class TestProposals:
             created_at=NOW,
         )
         api.answers[f"{V1}/wallets"] = []
+        api.answers[f"{V1}/wallets/providers"] = []
         api.answers[f"{V1}/wallets/matches"] = [match]
         api.answers["POST /api/v1/wallets/matches/{}/decide"] = object()
         test = opened(_wallets, api)

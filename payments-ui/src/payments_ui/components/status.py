@@ -51,6 +51,8 @@ LOOKS = {
     "dead": Look("dead letter", "square", "bad", "Given up; retry or discard it."),
     "ok": Look("ok", "disc", "good", "As it should be."),
     "degraded": Look("degraded", "triangle", "warn", "Works, but not as it should."),
+    "up": Look("up", "disc", "good", "Answers, and most of what is sent succeeds."),
+    "down": Look("down", "square", "bad", "Nothing passes: payments go to the others."),
     "unavailable": Look("unavailable", "square", "bad", "Does not work."),
     "sent": Look("sent", "ring", "wait", "Nothing was paid yet."),
     "partially_paid": Look("partly paid", "triangle", "warn", "A part is still open."),

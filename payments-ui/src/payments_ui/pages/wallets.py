@@ -3,18 +3,19 @@
 It must not show a telephone number in clear; the API gives none.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from uuid import uuid4
 
 import streamlit as st
 from markupsafe import Markup
 from payments_schema.money import Money
 from payments_schema.wire.statements import DecideMatch, MatchView
+from payments_schema.wire.wallet_desk import ProviderView
 from payments_schema.wire.wallets import DecideReview, WalletView
 
 from payments_ui import calls, state
 from payments_ui.api_client import ApiClient, ApiError
-from payments_ui.components import deed, facts, grid, header, money, problems, times
+from payments_ui.components import deed, facts, grid, header, money, problems, status, times
 
 
 def show(api: ApiClient) -> None:
@@ -22,13 +23,44 @@ def show(api: ApiClient) -> None:
     header.title("Wallet operations", "Mobile-money payments that wait for somebody's decision.")
     try:
         waiting, proposed = calls.wallet_reviews(api), calls.matches(api, "proposed")
+        providers = calls.wallet_providers(api)
     except ApiError as error:
         problems.show(error)
         return
+    st.markdown("##### Providers", anchors=False)
+    _providers(providers)
     st.markdown("##### Risk reviews", anchors=False)
     _reviews(api, waiting)
     st.markdown("##### Statement lines that may belong together", anchors=False)
     _proposals(api, proposed)
+
+
+def _providers(providers: list[ProviderView]) -> None:
+    if not providers:
+        problems.nothing_here("No provider seen yet", "The worker notes how each is once it has asked.")
+        return
+    now, zone = datetime.now(UTC), times.reader_zone()
+    heads = ("Provider", "Health", "Why", "Balance", "Succeeded", "Breaker", "Under way")
+    rows = (
+        (
+            one.provider,
+            status.badge(one.health),
+            ", ".join(one.reasons) or one.balance_error or "",
+            _balance(one, zone, now),
+            f"{one.successes:,} of {one.successes + one.failures:,}",
+            one.breaker or "",
+            f"{one.open_attempts:,}",
+        )
+        for one in providers
+    )
+    st.html(str(grid.table("Providers", heads, rows, "Balance,Succeeded,Under way")))
+
+
+def _balance(one: ProviderView, zone: tzinfo, now: datetime) -> Markup | str:
+    if one.balance is None or one.balance_checked_at is None:
+        return "not known"
+    checked = times.moment(one.balance_checked_at, zone, now)
+    return Markup('{} <span class="pay-dim">{}</span>').format(money.cell(one.balance, one.currency), checked)
 
 
 def _proposals(api: ApiClient, proposed: list[MatchView]) -> None:
