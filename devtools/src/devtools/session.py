@@ -150,7 +150,8 @@ def _holder_of(workspace: Workspace) -> str:
 
 def launched(session: Session) -> launch.Launched | None:
     """Start the supervisor unless there is one; to be given to `launch.await_ready`."""
-    if session.workspace.socket_file.exists() and session.client.is_there():
+    # The socket alone is no proof: it may lie in a temporary folder, its supervisor's state deleted since.
+    if launch.holder(session.workspace.state_dir) is not None and session.client.is_there():
         return None
     return launch.launch(session.workspace)
 
