@@ -76,10 +76,14 @@ def test_killed_at_any_moment_the_next_call_converges(home, here):
 @pytest.mark.long
 def test_killed_at_fifty_moments_with_a_database(home_with_database, here_with_database):
     rng = random.Random(50)
-    hits = killed_and_converged(home_with_database, here_with_database, rng, 15)
-    hits += killed_and_converged(home_with_database, here_with_database, rng, 25, "--no-up")
-    print(f"{hits} kills hit")
-    assert hits >= 30
+    hits = 0
+    for number in range(20):  # what ends before its kill comes is no hit
+        options = [] if number % 3 == 0 else ["--no-up"]
+        hits += killed_and_converged(home_with_database, here_with_database, rng, 5, *options)
+        print(f"{hits} kills hit after {number + 1} turns")
+        if hits >= 50:
+            return
+    raise AssertionError(f"only {hits} kills hit")
 
 
 def a_deed(home, rng: random.Random, folder, number: int) -> None:
