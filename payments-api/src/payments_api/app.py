@@ -32,6 +32,7 @@ from payments_api.http.guard import Guard
 from payments_api.http.limits import RateLimiter
 from payments_api.http.observation import Observation
 from payments_api.invoices import routes as invoices
+from payments_api.invoices.approved import CreditRefund
 from payments_api.jobs import routes as jobs
 from payments_api.kinds import routes as kinds
 from payments_api.ledger import routes as ledger
@@ -97,6 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
         ApprovalKind.CARD_REFUND: CardRefund(),
         ApprovalKind.WALLET_REFUND: WalletRefund(),
         ApprovalKind.WRITE_OFF: WriteOff(),
+        ApprovalKind.CREDIT_REFUND: CreditRefund(),
     }
     # A further kind of payment adds itself here.
     app.state.kinds = (CardKind(), WalletKind())

@@ -5,9 +5,11 @@ Must not speak HTTP, and must not decide what an invoice allows.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
+from payments_schema.approvals import rules as approvals
 from payments_schema.errors import PaymentsError
 from payments_schema.events import store as events
 from payments_schema.ids import uuid7
@@ -15,6 +17,7 @@ from payments_schema.invoices import facts, inbox, lifecycle, movements, store
 from payments_schema.invoices.lifecycle import Change, Invoice, Issued
 from payments_schema.jobs import store as jobs
 from payments_schema.ledger import store as ledger
+from payments_schema.money import Money
 from payments_schema.wire.invoices import (
     CreateInvoice,
     CustomerCredit,
@@ -26,6 +29,9 @@ from payments_schema.wire.invoices import (
 
 from payments_api.batching import Connection
 from payments_api.invoices import render
+
+ALONE = timedelta(days=30)
+"""What is given back within it counts together, so that a sum cannot be cut into small pieces."""
 
 
 class InvoiceIdTaken(PaymentsError):
@@ -103,12 +109,19 @@ async def allocate(conn: Connection, invoice_id: UUID, amount_minor: int | None)
     return await _carry_out(conn, held, allocated)
 
 
-async def refund_credit(conn: Connection, body: RefundCredit) -> CustomerCredit:
-    """Give credit back. Raises InvalidAmount."""
+async def refund_credit(conn: Connection, body: RefundCredit, limit: Decimal | None) -> CustomerCredit:
+    """Give credit back. Raises InvalidAmount, ApprovalRequired.
+
+    limit: what one person may give back to a customer within `ALONE`; None where a second one agreed.
+    """
     credit, steps = await store.lock_credit(conn, body.customer, body.currency)
+    now = datetime.now(UTC)
     refunded = lifecycle.refund_credit(
-        body.customer, body.currency, body.amount_cents, credit, steps + 1, datetime.now(UTC)
+        body.customer, body.currency, body.amount_cents, credit, steps + 1, now
     )
+    if limit is not None:
+        before = await store.refunded_of(conn, body.customer, body.currency, now - ALONE)
+        approvals.require_none(limit, Money(before + refunded.amount_minor, body.currency))
     await store.take_credit(conn, body.customer, body.currency, refunded.amount_minor)
     await ledger.post(conn, movements.of_refund(refunded))
     await events.record(conn, facts.of_refund(refunded))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from payments_schema import ids
 from payments_schema.errors import InvalidCursor
 from payments_schema.invoices import inbox, repairing, store
@@ -188,11 +188,12 @@ async def show_credit(
 
 @router.post("/customer-credit/refund", response_model=CustomerCredit, openapi_extra=roles(OPERATORS))
 async def refund_credit(
-    conn: UnitOfWork, caller: Caller, key: IdempotencyKey, body: RefundCredit
+    request: Request, conn: UnitOfWork, caller: Caller, key: IdempotencyKey, body: RefundCredit
 ) -> Response:
-    """Give credit back, all of it where no amount is given."""
+    """Give credit back, all of it where no amount is given; above the limit a second person is needed."""
     asked = _asked(caller, key, "customer-credit/refund", body)
-    return await once(conn, asked, lambda: operations.refund_credit(conn, body))
+    limit = request.app.state.settings.approval_limit
+    return await once(conn, asked, lambda: operations.refund_credit(conn, body, limit))
 
 
 @router.get("/webhooks/incoming", openapi_extra=roles(STAFF), tags=["webhooks"])

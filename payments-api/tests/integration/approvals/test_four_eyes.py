@@ -6,15 +6,24 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, cast
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import httpx
 import psycopg
 import pytest
+from payments_schema.invoices import inbox, lifecycle
+from payments_schema.invoices import movements as invoice_movements
+from payments_schema.invoices import store as invoices
+from payments_schema.invoices.inbox import Arrived
+from payments_schema.invoices.lifecycle import Invoice
 from payments_schema.ledger import movements
+from payments_schema.ledger import store as ledger
 from payments_schema.money import Money
 from payments_schema.reconciliation import store as reconciliation
+from payments_schema.wire.invoices import InvoiceStatus
 from payments_schema.wire.payments import PaymentStatus, ReconciliationStatus
 
 
@@ -212,6 +221,85 @@ def test_a_write_off_above_the_limit(desk: Desk) -> None:
     last = desk.read(f"/ledger/differences/{payment}/adjustments")[-1]
     assert (last["amount"], last["actor"]) == ("14.00", "ama, approved by kofi")
     assert "approval.approved" in [step["title"] for step in steps_of(desk, payment)]
+
+
+async def overpay(url: str, customer: str, cents: int) -> None:
+    """Credit as the worker leaves it: an invoice of 1 that more was paid for."""
+    async with await psycopg.AsyncConnection.connect(url) as conn:
+        now, event = datetime.now(UTC), Arrived(uuid4(), uuid4(), cents + 1, "{}")
+        issued = Invoice(
+            event.invoice_id, "ama", "USD", 1, InvoiceStatus.SENT, now, now, customer=customer, is_booked=True
+        )
+        await invoices.create(conn, issued)
+        await ledger.post(conn, invoice_movements.issue(issued))
+        await inbox.accept(conn, [event])
+        paid = lifecycle.pay(await invoices.lock(conn, issued.id), event.event_id, cents + 1, now)
+        [waiting] = await inbox.waiting_of(conn, [issued.id], 1)
+        await inbox.mark_applied(conn, [(waiting.number, paid)])
+        await invoices.add_credit(conn, {(customer, "USD"): paid.credit_minor})
+        await invoices.save(conn, [paid.invoice])
+        await ledger.post(conn, invoice_movements.of(paid))
+
+
+def test_credit_above_the_limit_is_given_back_by_two_and_once(desk: Desk) -> None:
+    customer = f"Ama: {uuid4()}"
+    asyncio.run(overpay(desk.api.database_url, customer, 5000))
+    path, wish = "/api/v1/customer-credit/refund", {"customer": customer, "amount_cents": 600}
+    assert desk.send(path, wish, "ama").json()["credit_cents"] == 4400
+    for body in (wish, {"customer": customer}):  # small pieces of one sum count together
+        alone = desk.send(path, body, "kofi")
+        assert (alone.status_code, alone.json()["code"]) == (403, "approval_required")
+    request = desk.ask(f"USD:{customer}", kind="credit_refund", amount="40.00")
+    assert (request["amount"], request["currency"]) == ("40.00", "USD")
+    own = desk.decide(request["id"], YES, "ama")
+    assert (own.status_code, own.json()["code"]) == (403, "second_person_needed")
+    for _ in range(2):
+        desk.decide(request["id"], YES, "kofi")
+    assert desk.read(f"/approvals/{request['id']}")["state"] == "done"
+    [credit] = desk.read(f"/customer-credit?customer={quote(customer)}")
+    assert credit["credit_cents"] == 400
+    too_much = {"kind": "credit_refund", "subject": f"USD:{customer}", "amount": "4.01", "reason": "x"}
+    assert desk.send("/api/v1/approvals", too_much, "ama").status_code == 422
+
+
+@pytest.mark.parametrize("subject", ["Ama", "USD", "USD:", ":Ama", "", "usd:Ama", "XXQ:Ama", "USD:a\nb"])
+def test_credit_that_is_not_named_rightly_is_refused(desk: Desk, subject: str) -> None:
+    body = {"kind": "credit_refund", "subject": subject, "reason": "x"}
+    assert desk.send("/api/v1/approvals", body, "ama").status_code in {404, 422}
+
+
+def test_a_wallet_refund_above_the_limit(desk: Desk) -> None:
+    body = {"amount": "25.00", "recipient_phone": "0244123987", "recipient_name": "Ama"}
+    body["direction"] = "collect"
+    payment = desk.send("/api/v1/payments/initiate", body, "ama").json()["id"]
+    with psycopg.connect(desk.api.database_url) as conn:  # what the worker does when MTN has paid
+        conn.execute(
+            "UPDATE core.wallet_payment SET status = 'CONFIRMED', provider = 'mtn' WHERE id = %s", [payment]
+        )
+        conn.execute(
+            "INSERT INTO core.wallet_attempt (payment_id, purpose, number, provider, reference, state,"
+            " fee_minor, sends, inquiries, created_at, resolved_at)"
+            " VALUES (%s, 'payment', 1, 'mtn', %s, 'succeeded', 19, 1, 1, now(), now())",
+            [payment, str(uuid4())],
+        )
+    alone = desk.send(f"/api/v1/wallets/{payment}/refund", {"reason": "double"}, "ama")
+    assert (alone.status_code, alone.json()["code"]) == (403, "approval_required")
+    request = desk.ask(payment, kind="wallet_refund")
+    assert (request["amount"], request["currency"]) == ("25.00", "GHS")
+    own = desk.decide(request["id"], YES, "ama")
+    assert (own.status_code, own.json()["code"]) == (403, "second_person_needed")
+    assert refunds_of(desk, payment) == 0
+    for _ in range(2):
+        desk.decide(request["id"], YES, "kofi")
+    assert desk.read(f"/approvals/{request['id']}")["outcome"] == "carried out"
+    assert refunds_of(desk, payment) == 1
+
+
+def refunds_of(desk: Desk, payment: str) -> int:
+    ((count,),) = desk.api.query(
+        "SELECT count(*) FROM core.wallet_attempt WHERE payment_id = %s AND purpose = 'refund'", payment
+    )
+    return cast("int", count)
 
 
 def steps_of(desk: Desk, payment: str) -> list[dict[str, Any]]:

@@ -232,6 +232,34 @@ def test_credit_pays_other_invoices_and_is_refunded(api: Any, key: str) -> None:
     assert (more.status_code, more.json()["remaining"]) == (422, 100)
 
 
+def test_a_dead_event_that_was_discarded_is_dead_no_more(api: Any) -> None:
+    event = an_event()
+
+    async def give_up() -> None:
+        async with await AsyncConnection.connect(api.database_url) as conn:
+            invoice_id = UUID(event["invoice_id"])
+            await inbox.accept(conn, [Arrived(UUID(event["event_id"]), invoice_id, 100, "{}")])
+            [waiting] = await inbox.waiting_of(conn, [invoice_id], 1)
+            await inbox.bury(conn, waiting, "no such invoice")
+
+    def listed(status: str) -> list[dict[str, Any]]:
+        found = api.get(f"/api/v1/webhooks/incoming?status={status}&invoice_id={event['invoice_id']}")
+        return found.json()["data"]
+
+    asyncio.run(give_up())
+    [dead] = listed("dead")
+    assert dead["error"] == "no such invoice"
+    assert api.post({}, path=f"/api/v1/jobs/{dead['job_id']}/discard").status_code == 200
+    assert listed("dead") == []
+    [discarded] = listed("discarded")
+    assert (discarded["event_id"], discarded["job_id"]) == (event["event_id"], None)
+    assert discarded["error"] == "no such invoice"
+    mend = {"reason": "late"}
+    path = f"/api/v1/webhooks/incoming/{event['event_id']}/repair"
+    late = api.post(mend, event["event_id"], path)
+    assert (late.status_code, late.json()["current_status"]) == (409, "discarded")
+
+
 def test_a_dead_event_is_repaired_by_an_edited_copy(api: Any, key: str) -> None:
     invoice = an_invoice(api, key, total_cents=500)
     event = an_event()

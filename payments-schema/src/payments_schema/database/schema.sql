@@ -1167,7 +1167,7 @@ CREATE TABLE core.approval (
     outcome text,
     CONSTRAINT approval_amount_minor_check CHECK ((amount_minor > 0)),
     CONSTRAINT approval_decided CHECK (((decided_by IS NULL) = (state = ANY (ARRAY['waiting'::text, 'withdrawn'::text])))),
-    CONSTRAINT approval_kind_check CHECK ((kind = ANY (ARRAY['card_refund'::text, 'wallet_refund'::text, 'write_off'::text]))),
+    CONSTRAINT approval_kind_check CHECK ((kind = ANY (ARRAY['card_refund'::text, 'wallet_refund'::text, 'write_off'::text, 'credit_refund'::text]))),
     CONSTRAINT approval_second_person CHECK ((decided_by <> asked_by)),
     CONSTRAINT approval_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'withdrawn'::text, 'rejected'::text, 'approved'::text, 'done'::text, 'failed'::text])))
 )
@@ -1423,7 +1423,7 @@ CREATE TABLE core.payment_event (
     repairs uuid,
     CONSTRAINT every_cent_is_somewhere CHECK (((status <> 'applied'::text) OR ((applied_minor + credit_minor) = amount_minor))),
     CONSTRAINT payment_event_amount_minor_check CHECK ((amount_minor > 0)),
-    CONSTRAINT payment_event_status_is_known CHECK ((status = ANY (ARRAY['waiting'::text, 'applied'::text, 'dead'::text, 'repaired'::text])))
+    CONSTRAINT payment_event_status_is_known CHECK ((status = ANY (ARRAY['waiting'::text, 'applied'::text, 'dead'::text, 'repaired'::text, 'discarded'::text])))
 )
 WITH (fillfactor='80');
 
@@ -2765,7 +2765,7 @@ INSERT INTO core.currency VALUES ('YER', 2, 0.01, 'Yemeni Rial');
 INSERT INTO core.currency VALUES ('ZAR', 2, 0.01, 'Rand');
 INSERT INTO core.currency VALUES ('ZMW', 2, 0.01, 'Zambian Kwacha');
 INSERT INTO core.currency VALUES ('ZWG', 2, 0.01, 'Zimbabwe Gold');
-INSERT INTO core.migration VALUES ('0061');
+INSERT INTO core.migration VALUES ('0062');
 INSERT INTO ledger.chart VALUES ('accounts_receivable', 'asset', 'debit', 'What customers owe us on invoices');
 INSERT INTO ledger.chart VALUES ('customer', 'liability', 'credit', 'What we owe a customer');
 INSERT INTO ledger.chart VALUES ('customer_credit', 'liability', 'credit', 'What customers paid beyond their invoices');

@@ -236,6 +236,19 @@ async def take_credit(conn: Connection, customer: str, currency: str, amount_min
     )
 
 
+async def refunded_of(conn: Connection, customer: str, currency: str, since: datetime) -> int:
+    """How much of a customer's credit was given back since then; the caller holds the credit."""
+    found = await conn.execute(
+        """
+        SELECT coalesce(sum((data ->> 'amount_cents')::numeric), 0) FROM core.event
+        WHERE subject = %s AND type = 'customer_credit.refunded' AND data ->> 'currency' = %s
+            AND recorded_at >= %s
+        """,
+        [customer, currency, since],
+    )
+    return int((await found.fetchall())[0][0])
+
+
 async def credits_of(conn: Connection, customer: str) -> list[tuple[str, int]]:
     """A customer's credit by currency."""
     found = await conn.execute(

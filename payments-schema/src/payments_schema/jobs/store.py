@@ -152,7 +152,17 @@ async def retry(conn: Connection, message_id: UUID) -> Job:
 
 
 async def discard(conn: Connection, message_id: UUID) -> Job:
-    """Take a dead message out of the queue; returns it as it was. Raises JobNotFound, InvalidTransition."""
+    """Take a dead message out of the queue; returns it as it was. Raises JobNotFound, InvalidTransition.
+
+    A payment event that it stood for is given up with it; locked first, as by who repairs one.
+    """
+    await conn.execute(
+        """
+        UPDATE core.payment_event SET status = 'discarded', message_id = NULL
+        WHERE message_id = %s AND status = 'dead'
+        """,
+        [message_id],
+    )
     job = await _require_dead(conn, message_id, "discard")
     await conn.execute("DELETE FROM dramatiq.queue WHERE message_id = %s", [message_id])
     await conn.execute(

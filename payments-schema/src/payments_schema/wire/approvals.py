@@ -10,11 +10,12 @@ from payments_schema.wire.model import MajorAmount, Timestamp, WireModel
 
 
 class ApprovalKind(StrEnum):
-    """What is asked for; the subject is the payment's id in each case."""
+    """What is asked for; the subject is the payment's id, of credit its currency and customer: `USD:Ama`."""
 
     CARD_REFUND = "card_refund"
     WALLET_REFUND = "wallet_refund"
     WRITE_OFF = "write_off"
+    CREDIT_REFUND = "credit_refund"
 
 
 class ApprovalState(StrEnum):

@@ -144,6 +144,7 @@ class EventStatus(StrEnum):
     APPLIED = "applied"
     DEAD = "dead"
     REPAIRED = "repaired"
+    DISCARDED = "discarded"
 
 
 class PaymentEventView(WireModel):

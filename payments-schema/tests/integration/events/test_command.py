@@ -126,6 +126,10 @@ async def test_dead_events_are_listed_repaired_retried_and_discarded(conn, datab
     assert told.err.startswith("error: amount_cents: ")
     assert (await run("retry", tried))[0] == 0
     assert (await run("discard", given_up))[0] == 0
+    status, told = await run("dead", "--json")  # one that is tried again is dead until it is revived
+    assert (status, [one["event_id"] for one in json.loads(told.out)]) == (0, [tried])
+    status, told = await run("discard", given_up)
+    assert (status, told.err) == (1, "error: only a dead event is discarded; this one is discarded\n")
     left = await conn.execute(
         "SELECT message -> 'args' ->> 0 FROM dramatiq.queue WHERE state = 'queued' AND"
         " message ->> 'actor_name' = %s",

@@ -61,6 +61,7 @@ LOOKS = {
     "waiting": Look("waiting", "ring", "wait", "Tried again until its time is over."),
     "applied": Look("applied", "disc", "good", "Counted once."),
     "repaired": Look("repaired", "disc", "good", "Put right by an operator."),
+    "discarded": Look("discarded", "bars", "wait", "Given up for good by an operator; not applied."),
     "delivered": Look("delivered", "disc", "good", "The receiver took it."),
     "withdrawn": Look("withdrawn", "bars", "wait", "Taken back by who asked."),
     "rejected": Look("rejected", "square", "bad", "The second person said no."),

@@ -25,6 +25,7 @@ KINDS = {
     ApprovalKind.CARD_REFUND: "card refund",
     ApprovalKind.WALLET_REFUND: "wallet refund",
     ApprovalKind.WRITE_OFF: "write-off",
+    ApprovalKind.CREDIT_REFUND: "refund of credit",
 }
 
 
@@ -68,12 +69,12 @@ def _show(page: ApprovalPage, chosen: str, cursor: str) -> None:
         problems.nothing_here("Nothing to decide", "What one person may do alone needs no second one.")
         return
     now, zone = datetime.now(UTC), times.reader_zone()
-    heads = ("No.", "What", "Payment", "Amount", "Why", "Asked by", "State", "Asked", "Decided by")
+    heads = ("No.", "What", "Subject", "Amount", "Why", "Asked by", "State", "Asked", "Decided by")
     rows = (
         (
             str(one.id),
             KINDS[one.kind],
-            grid.link(state.payment_link(one.subject), f"…{one.subject[-12:]}"),
+            _subject(one, f"…{one.subject[-12:]}"),
             money.cell(one.amount, one.currency),
             one.reason,
             one.asked_by,
@@ -110,6 +111,13 @@ def _named(approval: ApprovalView | None, number: int) -> str:
     return f"{number} · {KINDS[approval.kind]} {amount}, asked by {approval.asked_by}"
 
 
+def _subject(one: ApprovalView, text: str) -> Markup | str:
+    """A payment is a page away; of credit the subject says it all: currency and customer."""
+    if one.kind is ApprovalKind.CREDIT_REFUND:
+        return one.subject
+    return grid.link(state.payment_link(one.subject), text)
+
+
 def deeds(api: ApiClient, number: int) -> dict[str, deed.Deed]:
     """Agree, reject, or take one's own request back."""
 
@@ -117,7 +125,7 @@ def deeds(api: ApiClient, number: int) -> dict[str, deed.Deed]:
         one = calls.approval(api, number)
         return [
             ("What", KINDS[one.kind]),
-            ("Payment", grid.link(state.payment_link(one.subject), one.subject)),
+            ("Subject", _subject(one, one.subject)),
             ("Amount", money.cell(one.amount, one.currency)),
             ("Why", one.reason),
             ("Asked by", one.asked_by),
