@@ -64,7 +64,7 @@ async def carry_out(url: str, customer: str, invoice_id: UUID, action: str, amou
                 case _:
                     before = dict(await store.credits_of(conn, customer)).get("USD", 0)
                     asked = RefundCredit(customer=customer, amount_cents=amount)
-                    left = (await operations.refund_credit(conn, asked)).credit_cents
+                    left = (await operations.refund_credit(conn, asked, limit=None)).credit_cents
                     return -(amount if amount is not None else before - left)
         except (InvalidAmount, InvalidTransition):
             await conn.rollback()

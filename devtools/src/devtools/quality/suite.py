@@ -12,6 +12,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from devtools.quality.repositories import Repository
@@ -65,6 +66,9 @@ def run(
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-n", WORKERS, "-q", f"--junitxml={report}"]
     command += ["-m", "" if long else "not long"]
+    if not long and find_spec("hypothesis"):
+        # The same examples every time, however slow the machine; the long run draws new ones.
+        command += ["--hypothesis-profile=ci"]
     command += ["-k", keyword] if keyword else []
     # A runner in the background hands SIGINT down ignored; tests that interrupt need it as a terminal has it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
