@@ -104,9 +104,11 @@ async def test_an_exhausted_pool_is_503_in_time(own_api: Any, owner_url: str) ->
 def test_a_backend_that_was_killed_is_not_noticed(
     own_api: Any, server_url: str, database_name: str, path: str
 ) -> None:
+    own_api.settings = {"DATABASE_TIMEOUT_S": "20"}
     own_api.start()
     assert own_api.get(path).status_code == 200
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(END_SESSIONS, [database_name])
-    assert own_api.get(path).status_code == 200
+    answer = own_api.get(path)
+    assert answer.status_code == 200, answer.text + own_api.log.read_text()[-3000:]
     assert own_api.post(BODY, "after").status_code == 201

@@ -52,3 +52,26 @@ async def test_a_connection_the_server_cut_is_replaced(pool, server_url):
             return await one(conn, "SELECT 1")
 
     assert await until(works) == 1
+
+
+async def test_connections_lost_together_cost_the_next_caller_one_wait(database_url, server_url):
+    """Eight tries with a pause that doubles would take longer than the half minute that the caller has."""
+    import psycopg
+
+    async with open_pool(database_url, min_size=8, max_size=8, timeout_s=30) as pool:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(8):
+                group.create_task(used(pool))
+        with psycopg.connect(server_url, autocommit=True) as admin:
+            ended = admin.execute(
+                "SELECT count(pg_terminate_backend(pid, 60000)) FROM pg_stat_activity "
+                "WHERE datname = %s AND application_name = 'payments'",
+                [psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]],
+            ).fetchone()
+        assert ended == (8,)
+        await used(pool)
+
+
+async def used(pool):
+    async with unit_of_work(pool) as conn:
+        assert await one(conn, "SELECT 1") == 1

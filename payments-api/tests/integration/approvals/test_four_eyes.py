@@ -14,7 +14,8 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 import pytest
-from payments_schema.invoices import inbox, lifecycle
+from payments_schema.events import store as events
+from payments_schema.invoices import facts, inbox, lifecycle
 from payments_schema.invoices import movements as invoice_movements
 from payments_schema.invoices import store as invoices
 from payments_schema.invoices.inbox import Arrived
@@ -239,6 +240,7 @@ async def overpay(url: str, customer: str, cents: int) -> None:
         await invoices.add_credit(conn, {(customer, "USD"): paid.credit_minor})
         await invoices.save(conn, [paid.invoice])
         await ledger.post(conn, invoice_movements.of(paid))
+        await events.record_many(conn, facts.of(paid))
 
 
 def test_credit_above_the_limit_is_given_back_by_two_and_once(desk: Desk) -> None:

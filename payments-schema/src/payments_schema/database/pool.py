@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import LiteralString
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
@@ -44,7 +44,17 @@ def make_pool(
 
     max_waiting: how many may queue for a connection before the next is refused at once.
     """
-    return AsyncConnectionPool(
+
+    async def check(conn: AsyncConnection[TupleRow]) -> None:
+        # A server that went took all of them: found one by one, each would make its caller wait a second
+        # longer than the one before, and the third would be refused.
+        try:
+            await AsyncConnectionPool.check_connection(conn)
+        except OperationalError:
+            await pool.drain()
+            raise
+
+    pool: Pool = AsyncConnectionPool(
         url,
         min_size=min_size,
         max_size=max_size,
@@ -53,7 +63,7 @@ def make_pool(
         # Short, so that after an outage the next request connects instead of waiting out a long back-off.
         reconnect_timeout=2.0,
         max_waiting=max_waiting,
-        check=AsyncConnectionPool.check_connection,
+        check=check,
         configure=take_application_role,
         open=False,
         kwargs={
@@ -65,6 +75,7 @@ def make_pool(
             "prepare_threshold": prepare_threshold,
         },
     )
+    return pool
 
 
 @asynccontextmanager
