@@ -58,13 +58,19 @@ class Client:
 
     def stream(self, path: str, body: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """The JSON lines of an answer as they come; without a body a GET. Raises where it breaks off."""
-        connection = self._ask("GET" if body is None else "POST", path, body, None)
+        try:
+            connection = self._ask("GET" if body is None else "POST", path, body, None)
+        except (FileNotFoundError, ConnectionError):  # it was there a moment ago
+            raise Lost from None
         with connection, connection.makefile("rb") as reader:
-            status = _head(reader)
-            if status != 200:
-                _raise(status, reader.read())
-            for line in reader:
-                yield json.loads(line)
+            try:
+                status = _head(reader)
+                if status != 200:
+                    _raise(status, reader.read())
+                for line in reader:
+                    yield json.loads(line)
+            except ConnectionError:
+                raise Lost from None
 
     def _whole(self, method: str, path: str, body: dict[str, Any] | None, timeout_s: float) -> dict[str, Any]:
         connection = self._ask(method, path, body, timeout_s)
