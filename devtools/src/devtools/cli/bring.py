@@ -108,13 +108,14 @@ class Up:
             self._serve()
         path = "/v1/down" if self.launched is not None else "/v1/stop"
         body = {"grace_s": INTERRUPTED_GRACE_S, "ids": self.begun}
+        ended = launch.holder(self.session.workspace.state_dir) if self.launched is not None else None
         self.interrupts.then(lambda: supervisor.post("/v1/kill", {}))
         try:
             for event in supervisor.stream(path, body):
                 self.progress.event(event)
         except (OSError, DevtoolsError):
             return INTERRUPTED  # no supervisor, so nothing of ours runs
-        _await_gone(self.session, self.launched)
+        _await_gone(ended)
         return INTERRUPTED
 
 
@@ -187,10 +188,10 @@ def tell(session: Session, up: Up, as_json: bool, took_s: float) -> None:
         console.out(f"database  {console.address(up.database_url)}")
 
 
-def _await_gone(session: Session, started: launch.Launched | None) -> None:
-    if started is None:
+def _await_gone(supervisor: dict[str, Any] | None) -> None:
+    if supervisor is None:
         return
     from devtools.cli.down import await_gone
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    await_gone(session.workspace)
+    await_gone(supervisor)

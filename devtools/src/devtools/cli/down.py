@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from devtools import console
+from devtools import console, identity
 from devtools.cli.interrupt import Interrupts
 from devtools.cli.progress import Progress
 from devtools.errors import FAILED, INTERRUPTED, DevtoolsError
@@ -17,7 +17,6 @@ from devtools.instances import before_down
 from devtools.session import Session, has_leftovers, launched, open_session
 from devtools.supervisor import launch
 from devtools.supervisor.client import Lost
-from devtools.workspace import Workspace
 
 if TYPE_CHECKING:
     import typer
@@ -45,6 +44,7 @@ def command(
 
 
 def _bring_down(session: Session, progress: Progress) -> int:
+    supervisor = launch.holder(session.workspace.state_dir)
     with Interrupts() as interrupts:
         failed: list[str] = []
         status, is_lost = 0, False
@@ -66,7 +66,7 @@ def _bring_down(session: Session, progress: Progress) -> int:
             except (Lost, OSError):
                 is_lost = True  # it has ended: by itself, when all was stopped, or it was killed
                 break
-    await_gone(session.workspace)
+    await_gone(supervisor)
     if is_lost and has_leftovers(session.workspace):
         raise Lost
     if failed:
@@ -76,10 +76,14 @@ def _bring_down(session: Session, progress: Progress) -> int:
     return status
 
 
-def await_gone(workspace: Workspace) -> None:
-    """Return when the supervisor's process has ended."""
+def await_gone(supervisor: dict[str, Any] | None) -> None:
+    """Return when that process has ended, which takes its record away a moment before.
+
+    supervisor: what `launch.holder` said before it was asked to end.
+    """
+    known = identity.from_json(supervisor)
     deadline = time.monotonic() + GONE_DEADLINE_S
-    while launch.holder(workspace.state_dir) is not None and time.monotonic() < deadline:
+    while identity.is_alive(known) and time.monotonic() < deadline:
         time.sleep(0.01)
 
 

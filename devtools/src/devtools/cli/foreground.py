@@ -15,6 +15,7 @@ from devtools.cli.interrupt import Interrupts
 from devtools.cli.logs import show
 from devtools.cli.progress import Progress
 from devtools.errors import INTERRUPTED
+from devtools.supervisor import launch
 
 if TYPE_CHECKING:
     from devtools.session import Session
@@ -31,8 +32,9 @@ def stay(session: Session) -> int:
         console.say("stops everything (Ctrl-C again kills it)")
         interrupts.count = max(interrupts.count, 1)
         interrupts.then(lambda: session.client.post("/v1/kill", {}))
+        supervisor = launch.holder(session.workspace.state_dir)
         progress = Progress()
         for event in session.client.stream("/v1/down", {}):
             progress.event(event)
-    await_gone(session.workspace)
+    await_gone(supervisor)
     return INTERRUPTED
