@@ -20,7 +20,7 @@ def _middle_rounds() -> int:
 
 
 class FullCollections:
-    """A collection of everything stops every thread: 80 to 150 ms with 2,000 conversations open (measured).
+    """A collection of everything stops every thread; with 2,000 conversations open it took long.
 
     The small collections stay automatic. A full one is due after as many of the middle ones as Python itself
     would wait for, unless all of them together would take more than `SHARE` of the time.

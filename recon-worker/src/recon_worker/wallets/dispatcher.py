@@ -30,7 +30,7 @@ from recon_worker.wallets.providers.protocol import Accepted, NotSent, Observati
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-# A transaction is idle while its payments are decided: 100 of them take 10 to 15 ms of one core (measured).
+# A transaction is idle while its payments are decided: with 250 of them it was so for too long under load.
 TAKE = 100
 SETTLE = 100
 DESK_IS_OLD = timedelta(seconds=1)
