@@ -58,6 +58,7 @@ def child_environment(
         environment["VIRTUAL_ENV"] = sys.prefix
     environment["DEVTOOLS_WORKSPACE"] = str(workspace.root)
     environment["DEVTOOLS_STATE_DIR"] = str(workspace.state_dir)
+    environment["DEVTOOLS_SOCKET"] = str(workspace.socket_file)
     environment["DEVTOOLS_PORTS"] = json.dumps(dict(ports))
     environment["DEVTOOLS_ORDERED"] = "1"
     environment.setdefault("PYTHONUNBUFFERED", "1")

@@ -91,6 +91,13 @@ def tail(folder: Path, sources: Sequence[str], lines: int | None, since: float |
     return merged if lines is None else merged[-lines:] if lines else []
 
 
+def recent(folder: Path, sources: Sequence[str], max_bytes: int) -> list[Line]:
+    """The whole lines in the last `max_bytes` of each log since its rotation, in the order of time."""
+    return list(
+        heapq.merge(*(_recent(folder, name, max_bytes) for name in sources), key=lambda line: line.at)
+    )
+
+
 def follow(folder: Path, sources: Sequence[str], known: dict[str, int]) -> Iterator[Line]:
     """New lines as they come, from the offsets in `known` (name → offset; else from the end); never ends."""
     readers = [
@@ -141,6 +148,27 @@ def _past(folder: Path, name: str, lines: int | None, since: float | None) -> li
     if since is not None:
         found = [line for line in found if line.at >= since]
     return found if lines is None else found[-lines:]
+
+
+def _recent(folder: Path, name: str, max_bytes: int) -> list[Line]:
+    path = folder / f"{name}.log"
+    reader = _Reader(name, path)
+    reader.load_index()
+    size = _size(path)
+    reader.offset = max(reader.base, _next_line(path, size - max_bytes))
+    found = list(reader.read())
+    if reader.rest:
+        found.append(Line(reader.at(size), name, reader.rest.decode(errors="replace")))
+    return found
+
+
+def _next_line(path: Path, position: int) -> int:
+    """The offset at which the first line begins that does not begin before `position`."""
+    if position > 0:
+        with contextlib.suppress(OSError), path.open("rb") as stream:
+            stream.seek(position - 1)
+            return position - 1 + len(stream.readline())
+    return 0
 
 
 def _rotated(path: Path, name: str, every: bool) -> list[Line]:

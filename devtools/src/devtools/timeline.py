@@ -5,7 +5,7 @@ It must not read files or print; it judges the times that the supervisor kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -92,3 +92,20 @@ def _critical(bars: Mapping[str, Bar]) -> tuple[str, ...]:
             return tuple(reversed(path))
         at = max(before, key=lambda bar: bar.ready_s)
         path.append(at.id)
+
+
+def to_json(timeline: Timeline) -> dict[str, Any]:
+    """The timeline for programs, its seconds to the millisecond."""
+    return {
+        "total_s": round(timeline.total_s, 3),
+        "critical_path": list(timeline.critical),
+        "not_ready": list(timeline.not_ready),
+        "nodes": [
+            {
+                **{key: round(x, 3) if isinstance(x, float) else x for key, x in asdict(bar).items()},
+                "waited_s": round(bar.waited_s, 3),
+                "starting_s": round(bar.starting_s, 3),
+            }
+            for bar in timeline.bars
+        ],
+    }

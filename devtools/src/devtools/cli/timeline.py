@@ -5,7 +5,6 @@ It must answer also where nothing runs any more: the last start's times are kept
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +12,7 @@ import typer
 from devtools import console, statefile
 from devtools.errors import FAILED, DevtoolsError, WrongUse
 from devtools.session import Session, open_session
-from devtools.timeline import Bar, Timeline, read
+from devtools.timeline import Bar, Timeline, read, to_json
 
 if TYPE_CHECKING:
     from typing import Any
@@ -63,21 +62,8 @@ def _within(timeline: Timeline, budget: float) -> bool:
 
 
 def _shape(timeline: Timeline, budget: float | None) -> dict[str, Any]:
-    return {
-        "total_s": round(timeline.total_s, 3),
-        "critical_path": list(timeline.critical),
-        "not_ready": list(timeline.not_ready),
-        "budget_s": budget,
-        "within_budget": None if budget is None else _within(timeline, budget),
-        "nodes": [
-            {
-                **{key: round(x, 3) if isinstance(x, float) else x for key, x in asdict(bar).items()},
-                "waited_s": round(bar.waited_s, 3),
-                "starting_s": round(bar.starting_s, 3),
-            }
-            for bar in timeline.bars
-        ],
-    }
+    within = None if budget is None else _within(timeline, budget)
+    return {**to_json(timeline), "budget_s": budget, "within_budget": within}
 
 
 def _show(timeline: Timeline) -> None:

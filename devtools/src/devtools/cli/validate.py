@@ -23,10 +23,13 @@ def command(
 ) -> int:
     """Prove the whole way of a payment by its seven steps; exit 1 where one fails."""
     from devtools.validation import run, target
+    from devtools.workspace import locate
 
+    workspace = locate(required=False)
+    state = workspace.state_dir if workspace.file else None
     while True:
-        with target.world() as world:
-            passed = run.prove(world, everything=everything, as_json=as_json, junit=junit)
+        with target.world_of(workspace) as world:
+            passed = run.prove(world, everything=everything, as_json=as_json, junit=junit, state=state)
         if not watch:
             return 0 if passed else 1
         time.sleep(WATCH_PAUSE_S)

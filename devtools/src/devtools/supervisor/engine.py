@@ -18,7 +18,7 @@ from devtools.supervisor.node import Node
 from devtools.supervisor.signs import Appearances
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
     from pathlib import Path
 
     from devtools.plan import Plan
@@ -94,17 +94,20 @@ class Engine:
 
     # Starting
 
-    def start(self, roots: Iterable[str], *, rerun_tasks: bool = False) -> list[str]:
+    def start(
+        self, roots: Iterable[str], *, rerun_tasks: bool = False, again: Container[str] = ()
+    ) -> list[str]:
         """Begin `roots` and all that they depend on; returns the ids that were not already at work or done.
 
-        rerun_tasks: every task on the way runs again, as the format wants for `task start`.
+        rerun_tasks: every task on the way runs again, as the format wants for `task start`; again: these do.
         """
         begun: list[str] = []
         for name in closure(self.edges(), roots):
             node = self.nodes[name]
             if node.is_active or (node.phase == "running" and node.ready):
                 continue
-            if node.definition.is_task and node.phase == "succeeded" and not rerun_tasks:
+            is_done = node.definition.is_task and node.phase == "succeeded"
+            if is_done and not rerun_tasks and name not in again:
                 continue
             self._begin(node)
             begun.append(name)
@@ -267,6 +270,7 @@ class Engine:
         plan = self.plan
         return {
             "name": plan.name if plan else "",
+            "root": plan.root if plan else "",
             "nodes": with_figures(list(self.nodes.values())),
             "urls": plan.urls if plan else {},
             "ports": plan.ports if plan else {},

@@ -62,6 +62,7 @@ _NODE = _object(
 _STATUS = _object(
     {
         "name": _TEXT,
+        "root": {"type": "string", "description": "The workspace's folder."},
         "nodes": {"type": "array", "items": {"$ref": "#/components/schemas/Node"}},
         "urls": {"type": "object", "additionalProperties": _TEXT},
         "ports": {"type": "object", "additionalProperties": _COUNT},
@@ -72,6 +73,68 @@ _STATUS = _object(
 )
 _WAITED = _object({"ok": _FLAG, "reason": _TEXT, "timed_out": _FLAG}, optional=("reason", "timed_out"))
 _OK = _object({"ok": _FLAG})
+_SECONDS: Schema = {"type": "number", "description": "Seconds since the start began."}
+_BAR = _object(
+    {
+        "id": _TEXT,
+        "kind": {"type": "string", "enum": ["service", "task"]},
+        "requested_s": _SECONDS,
+        "started_s": _SECONDS,
+        "ready_s": _SECONDS,
+        "waited_s": {"type": "number", "description": "How long it stood in line for its dependencies."},
+        "starting_s": {"type": "number", "description": "How long it took itself."},
+        "depends_on": _IDS,
+        "is_critical": {"type": "boolean", "description": "Its time made the whole start longer."},
+    }
+)
+_TIMELINE = _object(
+    {
+        "began_at": _moment("When the start began"),
+        "total_s": _SECONDS,
+        "critical_path": _IDS,
+        "not_ready": _IDS,
+        "nodes": {"type": "array", "items": _BAR},
+    }
+)
+_LINE = _object(
+    {
+        "at": {"type": "number", "description": "When it was written, to 50 ms, in seconds since 1970."},
+        "source": _TEXT,
+        "text": {"type": "string", "description": "At most 2000 characters of it."},
+    }
+)
+_LOGGED = _object(
+    {
+        "lines": {"type": "array", "items": _LINE},
+        "left_out": {"type": "integer", "description": "Older lines that fit the question as well."},
+        "looked_at_bytes": {"type": "integer", "description": "How far back each log was read."},
+    }
+)
+_STEP = _object(
+    {
+        "id": _TEXT,
+        "name": _TEXT,
+        "phase": {"type": "string", "enum": ["pending", "running", "passed", "failed", "skipped"]},
+        "passed": _FLAG,
+        "seconds": {"type": "number"},
+        "evidence": {"type": "object"},
+        "error": _or_null(_TEXT, "What was expected and what was seen."),
+        "log_tail": {"type": "array", "items": _TEXT, "description": "The log of the service to blame."},
+    }
+)
+_RECORD = _object(
+    {
+        "run": _TEXT,
+        "target": {"type": "string", "description": "The API that was asked."},
+        "started_at": {"type": "number"},
+        "ended_at": _moment("When it was over"),
+        "passed": {"type": ["boolean", "null"], "description": "Null until it is over."},
+        "at_work": {"type": "boolean", "description": "False without an end: it broke off."},
+        "steps": {"type": "array", "items": _STEP},
+    }
+)
+_VERDICT = _object({"verdict": {"anyOf": [_RECORD, {"type": "null"}], "description": "Null before any."}})
+_BEGUN = _object({"begun": _IDS})
 _ERROR = _object({"error": _TEXT, "known": _IDS}, optional=("known",))
 _NODES: Schema = {"type": "array", "items": {"$ref": "#/components/schemas/Node"}}
 _EVENT: Schema = {
@@ -148,6 +211,28 @@ DOCUMENT: dict[str, Any] = {
         "/v1/wait": _get(
             "wait", "Wait until nodes are ready.", "Waited", _BAD, _UNKNOWN, ids=_NAMES, timeout=_TIMEOUT
         ),
+        "/v1/timeline": _get("timeline", "Where the time of the last start went.", "Timeline"),
+        "/v1/logs": _get(
+            "logs",
+            "The last lines of logs.",
+            "Logged",
+            _BAD,
+            _UNKNOWN,
+            ids=_NAMES,
+            lines={"type": "integer", "default": 200, "maximum": 1000},
+            since={"type": "integer", "description": "Only what is younger, in seconds."},
+            text={"type": "string", "maxLength": 200, "description": "Only lines that contain it."},
+        ),
+        "/v1/verdict": _get("verdict", "The last validation, step by step as it comes.", "Verdict"),
+        "/v1/run": _post(
+            "run",
+            "Begin a task anew, and what it depends on where that is not there; returns at once.",
+            "Begun",
+            _UNKNOWN,
+            ("409", "It is at work already, or everything is being stopped."),
+            needs="id",
+            id=_TEXT,
+        ),
         "/v1/plan": _post("plan", "Take a plan without starting anything.", "Ok", needs="plan", plan=_PLAN),
         "/v1/up": _post(
             "up",
@@ -186,6 +271,10 @@ DOCUMENT: dict[str, Any] = {
             "Status": _STATUS,
             "Event": _EVENT,
             "Waited": _WAITED,
+            "Timeline": _TIMELINE,
+            "Logged": _LOGGED,
+            "Verdict": _VERDICT,
+            "Begun": _BEGUN,
             "Ok": _OK,
             "Error": _ERROR,
             "Document": {"type": "object"},

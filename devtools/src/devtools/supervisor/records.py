@@ -1,4 +1,4 @@
-"""The layout of a log's index, shared by the supervisor that writes it and the command that reads it.
+"""The layout of a log's index and the place of the verdict: what a process writes and another one reads.
 
 It must not import anything heavy.
 """
@@ -7,3 +7,4 @@ import struct
 
 RECORD = struct.Struct("<Qd")  # (offset, time): what lies below the offset was written by that time
 KEPT = 3  # rotated files: NAME.log.1 is the youngest
+VERDICT = "verdict.json"  # in the state folder: `devtools validate` keeps it, the supervisor tells it

@@ -32,6 +32,7 @@ class Server:
         self.watcher = Watcher(engine)
         self.finished = asyncio.Event()
         self._busy: set[asyncio.Task[Any]] = set()
+        self._started: dict[str, Any] | None = None
 
     async def listen(self, path: Path) -> asyncio.AbstractServer:
         """Open the socket, readable by its owner only."""
@@ -75,6 +76,10 @@ class Server:
         simple: dict[tuple[str, str], Callable[[http.Request], Awaitable[dict[str, Any]]]] = {
             ("GET", "/v1/status"): self._status,
             ("GET", "/v1/wait"): self._wait,
+            ("GET", "/v1/timeline"): self._timeline,
+            ("GET", "/v1/logs"): self._logs,
+            ("GET", "/v1/verdict"): self._verdict,
+            ("POST", "/v1/run"): self._run,
             ("POST", "/v1/kill"): self._kill,
             ("POST", "/v1/plan"): self._plan,
             ("GET", "/openapi.json"): self._openapi,
@@ -101,6 +106,37 @@ class Server:
     async def _kill(self, _: http.Request) -> dict[str, Any]:
         await self.engine.kill_all()
         return {"ok": True}
+
+    async def _timeline(self, _: http.Request) -> dict[str, Any]:
+        from devtools.supervisor import insight
+
+        return self._started or insight.start_up(self.engine.nodes.values())
+
+    async def _logs(self, request: http.Request) -> dict[str, Any]:
+        from devtools.supervisor import insight
+
+        names = self._names(request.query.get("ids", "").split(",")) or list(self.engine.nodes)
+        return insight.logged(self.engine.state_dir / "logs", names, insight.question(request.query))
+
+    async def _verdict(self, _: http.Request) -> dict[str, Any]:
+        from devtools.supervisor import insight
+
+        return insight.verdict(self.engine.state_dir)
+
+    async def _run(self, request: http.Request) -> dict[str, Any]:
+        """Begin one task anew; of what it depends on, only what does not run or has not succeeded."""
+        self._refuse_while_closing()
+        name = request.body.get("id")
+        if not isinstance(name, str) or not name:
+            raise http.BadRequest(400, "`id` must be the id of a task")
+        node = self.engine.nodes[self._names([name])[0]]
+        if not node.definition.is_task:
+            raise http.BadRequest(400, f"`{name}` is a service; only a task is run")
+        if not self.engine.leftovers.is_settled:
+            await self.engine.leftovers.reap_unknown(set())
+        if node.is_active:
+            raise http.BadRequest(409, f"`{name}` is at work already")
+        return {"begun": self.engine.start([name], again={name})}
 
     async def _wait(self, request: http.Request) -> dict[str, Any]:
         """Wait until nodes are ready (services) or succeeded (tasks), one fails for good, or time is up."""
@@ -131,7 +167,10 @@ class Server:
             kept = {item.id for item in plan.definitions.values() if leftovers.adoptable(item)}
             ended = await leftovers.reap_unknown(kept)
             stream.send({"leftovers": {"adopted": sorted(kept), "ended": ended}})
-        await self._drive(stream, roots)
+        # The picture of the start is taken when it is over: what restarts or runs later must not bend it.
+        before, self._started = self._started, None
+        begun = await self._drive(stream, roots)
+        self._started = self._picture(begun) if begun else before
 
     async def _start(
         self, request: http.Request, _: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -144,8 +183,13 @@ class Server:
         rerun = bool(request.body.get("rerun"))
         await self._drive(http.Stream(writer), names, rerun_tasks=rerun)
 
-    async def _drive(self, stream: http.Stream, roots: list[str], *, rerun_tasks: bool = False) -> None:
-        """Start `roots`, tell every change until all of them have settled, then the verdict."""
+    def _picture(self, names: list[str]) -> dict[str, Any]:
+        from devtools.supervisor import insight
+
+        return insight.start_up([self.engine.nodes[name] for name in names if name in self.engine.nodes])
+
+    async def _drive(self, stream: http.Stream, roots: list[str], *, rerun_tasks: bool = False) -> list[str]:
+        """Start `roots`, tell every change until they have settled, then the verdict; what was begun."""
         from devtools.graph import closure
 
         involved = set(closure(self.engine.edges(), roots))
@@ -159,6 +203,7 @@ class Server:
             cancel()
         nodes = [self.engine.nodes[name].to_json() for name in involved]
         stream.send({"result": {"begun": begun, "nodes": nodes}})
+        return begun
 
     async def _stop(
         self, request: http.Request, _: asyncio.StreamReader, writer: asyncio.StreamWriter

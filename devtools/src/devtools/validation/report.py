@@ -46,17 +46,26 @@ def as_json(outcomes: Sequence[Outcome]) -> dict[str, object]:
     """The contract's shape; `evidence` is empty and `error` a sentence where a step failed."""
     return {
         "passed": all(outcome.passed for outcome in outcomes),
-        "steps": [
-            {
-                "id": outcome.step.id,
-                "name": outcome.step.name,
-                "passed": outcome.passed,
-                "seconds": round(outcome.seconds, 4),
-                "evidence": dict(outcome.evidence),
-                "error": _error(outcome),
-            }
-            for outcome in outcomes
-        ],
+        "steps": [_contract(outcome) for outcome in outcomes],
+    }
+
+
+def _contract(outcome: Outcome) -> dict[str, object]:
+    shape = step_json(outcome)
+    del shape["log_tail"]
+    return shape
+
+
+def step_json(outcome: Outcome) -> dict[str, object]:
+    """One step in the contract's shape, with the end of the log of the service to blame."""
+    return {
+        "id": outcome.step.id,
+        "name": outcome.step.name,
+        "passed": outcome.passed,
+        "seconds": round(outcome.seconds, 4),
+        "evidence": dict(outcome.evidence),
+        "error": _error(outcome),
+        "log_tail": list(outcome.log_tail),
     }
 
 

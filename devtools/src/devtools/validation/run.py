@@ -9,6 +9,7 @@ from pathlib import Path
 from devtools import console
 from devtools.manifest.load import load
 from devtools.validation import report, scenarios, target
+from devtools.validation.kept import Kept
 from devtools.validation.model import Outcome, Scenario, StepFailed
 from devtools.validation.scenarios import Registration
 from devtools.validation.world import World
@@ -53,19 +54,28 @@ def prove(
     as_json: bool = False,
     junit: Path | None = None,
     out: Callable[[str], None] = console.out,
+    state: Path | None = None,
 ) -> bool:
-    """Run the scenarios once against `world` and report them; True where every step passed."""
+    """Run the scenarios once against `world` and report them; True where every step passed.
+
+    state: the folder in which the verdict is kept, step by step; None: nowhere.
+    """
     chosen = scenarios.registered(everything=everything)
-    total = sum(len(entry.make(world).steps()) for entry in chosen)
+    steps = [step for entry in chosen for step in entry.make(world).steps()]
+    kept = Kept(state, world.api_url, steps) if state else None
     told = 0
 
     def tell(outcome: Outcome) -> None:
         nonlocal told
         told += 1
+        if kept:
+            kept.note(outcome)
         if not as_json:
-            out("\n".join(report.lines_of(outcome, told, total)))
+            out("\n".join(report.lines_of(outcome, told, len(steps))))
 
     outcomes = run(chosen, world, tell)
+    if kept:
+        kept.end(outcomes)
     if junit:
         report.write_junit(outcomes, junit)
     if as_json:
@@ -86,4 +96,5 @@ def after_up(workspace: Workspace, *, quiet: bool = False) -> int:
     if task is None or "devtools validate" not in task.command:
         return 0
     with target.world_of(workspace) as world:
-        return 0 if prove(world, out=console.say if quiet else console.out) else 1
+        out = console.say if quiet else console.out
+        return 0 if prove(world, out=out, state=workspace.state_dir) else 1

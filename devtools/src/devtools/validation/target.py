@@ -11,19 +11,14 @@ from devtools.manifest.model import Overlay
 from devtools.postgres.place import leased_ports, place_of
 from devtools.postgres.run import running_url
 from devtools.validation.world import World
-from devtools.workspace import Workspace, locate
+from devtools.workspace import Workspace
 
 API_PORT = "api"  # its name in workspace.yaml
 DEFAULT_API_PORT = 3001
 
 
-def world() -> World:
-    """The workspace around the current folder, or whatever DATABASE_URL and PAYMENTS_API_URL name."""
-    return world_of(locate(required=False))
-
-
 def world_of(workspace: Workspace) -> World:
-    """This workspace; what the user's environment names comes first."""
+    """This workspace; whatever the user's DATABASE_URL and PAYMENTS_API_URL name comes first."""
     named = environment.user_environment(workspace) if workspace.file else dict(os.environ)
     overlay = load(workspace.file)[1] if workspace.file else Overlay()
     api_port = leased_ports(workspace, overlay).get(API_PORT, DEFAULT_API_PORT)
