@@ -38,6 +38,7 @@ from payments_api.kinds import routes as kinds
 from payments_api.ledger import routes as ledger
 from payments_api.ledger.approved import WriteOff
 from payments_api.operations import routes as operators
+from payments_api.operations import views as saved_views
 from payments_api.payments import operations
 from payments_api.payments import routes as payments
 from payments_api.payments.operations import PaymentBatcher
@@ -117,6 +118,7 @@ def create_app(settings: Settings) -> FastAPI:
         subscriptions,
         accounts,
         operators,
+        saved_views,
         jobs,
         ledger,
         approvals,

@@ -181,7 +181,7 @@ def _describe_operation(path: str, method: str, operation: dict[str, Any]) -> No
         expected["422"] = _BODY["422"]
         if not operation.get("parameters") and "requestBody" not in operation:
             del operation["responses"]["422"]
-    if method == "post":
+    if method in {"post", "put", "patch"}:
         expected |= _BODY
     if "{" in path:
         expected |= _NAMED
