@@ -112,7 +112,7 @@ def _in_an_instance(
             logs |= _old_code(home, f"{name}-old", before, template, steps)
     finally:
         if made:
-            logs |= _logs(made[0])
+            logs |= logs_of(made[0])
         if Instance(home, name).folder.exists() and not keep_instance:
             life.remove(home, name, force=True)
     return logs
@@ -154,13 +154,14 @@ def _old_code(
     made: Instance | None = None
     try:
         made = rollback.judge(home, name, before, template, steps)
-        return {f"old-{file}": text for file, text in _logs(made).items()} if made else {}
+        return {f"old-{file}": text for file, text in logs_of(made).items()} if made else {}
     finally:
         if Instance(home, name).folder.exists():
             life.remove(home, name, force=True)
 
 
-def _logs(instance: Instance) -> dict[str, str]:
+def logs_of(instance: Instance) -> dict[str, str]:
+    """The end of each of its logs, by name."""
     folder = instance.state_dir / "logs"
     return {
         file.stem: file.read_text(errors="replace")[-LOG_LIMIT:]

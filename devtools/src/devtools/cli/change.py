@@ -9,10 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from devtools import console, environment
+from devtools.cli import bisect
 from devtools.errors import WrongUse
 from devtools.workspace import locate
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="One change over several repositories.")
+app.command("bisect")(bisect.command)
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 Name = Annotated[str, typer.Argument(help="A letter, then a-z, 0-9 and hyphen.")]
 WORKFLOWS = {"github": "github.yml", "gitlab": "gitlab.yml"}

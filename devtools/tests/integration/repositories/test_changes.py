@@ -165,7 +165,7 @@ def test_the_readme_s_commands_work(built):
     section = readme.read_text().partition("## Several repositories as one\n")[2].partition("\n## ")[0]
     blocks = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
     commands = [line[2:] for block in blocks for line in block.splitlines()]
-    assert len(commands) == 14
+    assert len(commands) == 16
     for command in commands:
         done = subprocess.run(
             ["sh", "-ec", command], cwd=built.folder, env=built.environment, stdin=subprocess.DEVNULL,
