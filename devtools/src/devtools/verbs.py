@@ -55,5 +55,8 @@ COMMANDS: dict[str, Entry] = {
     "lock": Entry("devtools.cli.install:lock", "Resolve all requirements into the lock anew."),
 }
 
+TRUST = "Agree to the commands of repositories that devtools cloned, without a question."
+"""What `--trust` says of itself, wherever it is taken."""
+
 VERBS = frozenset({*COMMANDS, "help", "version", "platform"})
 """What a workspace's own command cannot be called."""

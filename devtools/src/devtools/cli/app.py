@@ -150,6 +150,9 @@ def _of_the_workspace(name: str, arguments: list[str]) -> int:
     commands = session.files[1].commands
     if name not in commands:
         return _unknown(name, commands)
+    from devtools.cli.agree import agree
+
+    agree(session, "up --no-validate")
     return running.become(session, [*commands[name].words, *arguments])
 
 

@@ -128,10 +128,12 @@ def update(
     keep: Annotated[
         bool, typer.Option("--set-default", "-s", help="Also make it the workspace's file.")
     ] = False,
+    trust: service.Trust = False,
 ) -> int:
     """Give the supervisor the definitions of the file; what runs keeps its own until it starts anew."""
     import tempfile
 
+    from devtools.cli.agree import agree
     from devtools.manifest.load import BadFile, judge
     from devtools.session import Session, open_session
 
@@ -149,6 +151,7 @@ def update(
                 session.workspace.file.write_text(text)
             else:
                 session.__dict__["files"] = (verdict.automations, Session(session.workspace).files[1])
+    agree(session, "automations update", trusted=trust)
     plan = session.plan()
     answer = session.client.post("/v1/plan", {"plan": plan.to_json()})
     count = f"{len(plan.definitions)} definitions"

@@ -9,6 +9,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from devtools import console
+from devtools.cli.agree import agree
 from devtools.cli.progress import Progress
 from devtools.errors import FAILED, INTERRUPTED, DevtoolsError, WrongUse
 from devtools.instances import before_up
@@ -41,16 +42,17 @@ class Up:
         self.urls: dict[str, str] = {}
         self.database_url: str | None = None
 
-    def bring(self, only: str, profile: str = "") -> None:
+    def bring(self, only: str, profile: str = "", *, trusted: bool = False) -> None:
         """Raises DevtoolsError where something that was to run does not."""
         try:
             before_up(self.session.workspace)
             self._clone()
+            agree(self.session, "up", trusted=trusted)
             choice = self.session.choose_ports(anew=self.launched is not None)
             for note in choice.notes:
                 console.warn(note)
             plan = self.session.plan(choice.ports)
-            roots = _roots(plan, only, profile)
+            roots = roots_of(plan, only, profile)
             self.urls, self.database_url = plan.urls, plan.database_url
         except DevtoolsError:
             self._withdraw()
@@ -119,7 +121,8 @@ class Up:
         return INTERRUPTED
 
 
-def _roots(plan: Plan, only: str, profile: str) -> list[str]:
+def roots_of(plan: Plan, only: str, profile: str) -> list[str]:
+    """What `up` is to start, without what that depends on; raises WrongUse for names that mean nothing."""
     if not only:
         return plan.triggered(TRIGGERS, _profiles(plan, profile))
     names = _split(only)

@@ -11,13 +11,17 @@ import typer
 
 from devtools import console
 from devtools.errors import DevtoolsError, WrongUse
+from devtools.verbs import TRUST
 
 
-def command() -> int:
+def command(trust: Annotated[bool, typer.Option("--trust", help=TRUST)] = False) -> int:
     """Bring .venv in step with the lock; `./dev` has done so already before it came here."""
+    from devtools import trust as agreement
     from devtools.install import bootstrap
 
     root = _root()
+    if status := agreement.main([str(root), *(["--trust"] if trust else [])]):
+        return status
     workspace = bootstrap.Workspace(root)
     if not workspace.is_installed():
         base = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from devtools import console
+from devtools.cli.agree import agree
 from devtools.cli.progress import Progress
 from devtools.cli.settle import settle
 from devtools.cli.shapes import age, idle_status, moment
@@ -64,14 +65,18 @@ def check(session: Session, names: list[str], kind: str) -> None:
             raise WrongUse(f"no {kind} is called `{name}`", hint=hint)
 
 
-def start(session: Session, names: list[str], *, rerun: bool) -> list[dict[str, Any]]:
+def start(
+    session: Session, names: list[str], what: str, *, rerun: bool, trusted: bool
+) -> list[dict[str, Any]]:
     """Start nodes and what they depend on, a supervisor where there is none; the nodes at the end."""
-    events = begin(session, names, rerun=rerun)
+    events = begin(session, names, what, rerun=rerun, trusted=trusted)
     return settle(events, Progress())
 
 
-def begin(session: Session, names: list[str], *, rerun: bool) -> Iterator[dict[str, Any]]:
-    """The events of a start, as the supervisor sends them.
+def begin(
+    session: Session, names: list[str], what: str, *, rerun: bool, trusted: bool
+) -> Iterator[dict[str, Any]]:
+    """The events of a start, as the supervisor sends them; `what` is the command that was called.
 
     From within the workspace (a task that starts a service) the definitions stay as the supervisor has
     them: the caller's environment is one service's own, and the `up` that runs it holds the lock.
@@ -79,6 +84,7 @@ def begin(session: Session, names: list[str], *, rerun: bool) -> Iterator[dict[s
     if is_within(session):
         return session.client.stream("/v1/start", {"ids": names, "rerun": rerun})
     with only_one(session.workspace, f"devtools start {' '.join(names)}"):
+        agree(session, what, trusted=trusted)
         process = launched(session)
         choice = session.choose_ports()
         for note in choice.notes:

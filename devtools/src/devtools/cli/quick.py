@@ -22,7 +22,13 @@ class Quick(NamedTuple):
 QUICK: dict[tuple[str, ...], Quick] = {
     ("up",): Quick(
         "devtools.cli.up:command",
-        {"--no-validate": "no_validate", "--foreground": "foreground", "--json": "as_json"},
+        {
+            "--no-validate": "no_validate",
+            "--foreground": "foreground",
+            "--json": "as_json",
+            "--trust": "trust",
+            "--dry-run": "dry_run",
+        },
         {"--only": "only"},
     ),
     ("down",): Quick("devtools.cli.down:command", {"--quiet": "quiet", "-q": "quiet"}),
@@ -30,7 +36,7 @@ QUICK: dict[tuple[str, ...], Quick] = {
         "devtools.cli.status:command", {"--json": "as_json"}, {"--output": "output", "-o": "output"}
     ),
     ("await",): Quick("devtools.cli.await_:command", {}, {"--timeout": "timeout"}, "names", needs_words=True),
-    ("restart",): Quick("devtools.cli.restart:command", {}, {}, "names"),
+    ("restart",): Quick("devtools.cli.restart:command", {"--trust": "trust"}, {}, "names"),
     ("logs",): Quick(
         "devtools.cli.logs:command",
         {"-f": "follow", "--follow": "follow", "--json": "as_json"},

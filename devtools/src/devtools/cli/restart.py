@@ -8,16 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from devtools import console
+from devtools.cli.agree import agree
 from devtools.cli.progress import Progress
 from devtools.cli.settle import settle
 from devtools.errors import WrongUse
 from devtools.session import is_within, need_supervisor, open_session
+from devtools.verbs import TRUST
 
 if TYPE_CHECKING:
     import typer
 
 
-def command(names: Annotated[list[str] | None, typer.Argument(metavar="[SERVICE]...")] = None) -> int:
+def command(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[SERVICE]...")] = None,
+    trust: Annotated[bool, typer.Option("--trust", help=TRUST)] = False,
+) -> int:
     """Restart services (all that run, where none is named) and wait until they are ready."""
     session = open_session()
     status = need_supervisor(session)
@@ -30,6 +35,7 @@ def command(names: Annotated[list[str] | None, typer.Argument(metavar="[SERVICE]
             raise WrongUse(f"`{name}` is a task", hint=f"devtools task start {name}")
     body: dict[str, Any] = {"ids": names or running}
     if not is_within(session):
+        agree(session, "restart", trusted=trust)
         body["plan"] = session.plan().to_json()
     settle(session.client.stream("/v1/restart", body), Progress())
     console.say(f"restarted {', '.join(names or running)}")

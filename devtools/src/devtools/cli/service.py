@@ -14,12 +14,14 @@ from devtools.cli.logs import DEFAULT_LINES, show
 from devtools.cli.shapes import service_shape
 from devtools.errors import FAILED
 from devtools.session import open_session
+from devtools.verbs import TRUST
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
 Reference = Annotated[str, typer.Argument(metavar="REF", help="The id in automations.yaml.")]
 References = Annotated[list[str], typer.Argument(metavar="REF...", help="Ids in automations.yaml.")]
 Output = Annotated[str, typer.Option("--output", "-o", help="json or yaml")]
+Trust = Annotated[bool, typer.Option("--trust", help=TRUST)]
 
 
 @app.command("list")
@@ -40,11 +42,11 @@ def status(reference: Reference, output: Output = "") -> int:
 
 
 @app.command()
-def start(references: References) -> int:
+def start(references: References, trust: Trust = False) -> int:
     """Start services and what they depend on; wait until they are ready."""
     session = open_session()
     nodes.check(session, references, "service")
-    nodes.start(session, references, rerun=False)
+    nodes.start(session, references, f"service start {' '.join(references)}", rerun=False, trusted=trust)
     return 0
 
 
@@ -58,12 +60,12 @@ def stop(references: References) -> int:
 
 
 @app.command()
-def restart(references: References) -> int:
+def restart(references: References, trust: Trust = False) -> int:
     """Stop and start services."""
     from devtools.cli.restart import command
 
     nodes.check(open_session(), references, "service")
-    return command(references)
+    return command(references, trust)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from devtools import console, logview
 from devtools.cli import nodes
 from devtools.cli.interrupt import Interrupts
 from devtools.cli.logs import DEFAULT_LINES, show
-from devtools.cli.service import Output, Reference
+from devtools.cli.service import Output, Reference, Trust
 from devtools.cli.shapes import task_shape
 from devtools.errors import FAILED, INTERRUPTED, DevtoolsError
 from devtools.session import Session, open_session
@@ -51,13 +51,14 @@ def get(reference: Reference, output: Output = "json") -> int:
 def start(
     reference: Reference,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return as soon as it is begun.")] = False,
+    trust: Trust = False,
 ) -> int:
     """Run a task and what it depends on, stream its log, return its exit status."""
     session = open_session()
     nodes.check(session, [reference], "task")
     folder = session.workspace.state_dir / "logs"
     known = logview.ends(folder, [reference])
-    events = nodes.begin(session, [reference], rerun=True)
+    events = nodes.begin(session, [reference], f"task start {reference}", rerun=True, trusted=trust)
     if no_wait:
         for event in events:
             if "begun" in event:

@@ -12,6 +12,7 @@ import typer
 from devtools import console
 from devtools.cli import nodes
 from devtools.cli.progress import Progress
+from devtools.cli.service import Trust
 from devtools.cli.settle import judge, settled
 from devtools.errors import WrongUse
 from devtools.manifest.model import TRIGGERS
@@ -22,6 +23,7 @@ from devtools.session import open_session
 def command(
     name: Annotated[str, typer.Argument(metavar="NAME", help=", ".join(TRIGGERS))],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be started.")] = False,
+    trust: Trust = False,
 ) -> int:
     """Fire a trigger: tasks run anew, services that run stay; fails where one fails that must not.
 
@@ -40,7 +42,7 @@ def command(
     if not named:
         console.say(f"nothing is triggered by {name}")
         return 0
-    ended = settled(nodes.begin(session, named, rerun=True), Progress())
+    ended = settled(nodes.begin(session, named, f"trigger {name}", rerun=True, trusted=trust), Progress())
     if name == "prebuild":
         optional = {task.id for task in session.files[0].tasks.values() if not task.prebuild_requires_success}
         for node in [node for node in ended if node["phase"] == "failed" and node["id"] in optional]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from devtools.cli.interrupt import Interrupts
 from devtools.errors import INTERRUPTED
 from devtools.session import launched, only_one, open_session
+from devtools.verbs import TRUST
 
 if TYPE_CHECKING:
     import typer
@@ -26,10 +27,18 @@ def command(
     only: Annotated[str, typer.Option(help="Only these services and tasks, and what they need: a,b")] = "",
     profile: Annotated[str, typer.Option(help="Services of these profiles as well: a,b (or: default)")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="The status as JSON on stdout at the end.")] = False,
+    trust: Annotated[bool, typer.Option("--trust", help=TRUST)] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Start nothing: only say what would be cloned, asked and run.")
+    ] = False,
 ) -> int:
     """Start the workspace, prove every service ready, then validate it."""
     began = time.monotonic()
     session = open_session()
+    if dry_run:
+        from devtools.cli import rehearse
+
+        return rehearse.tell(session, only, profile, as_json=as_json)
     with Interrupts() as interrupts, only_one(session.workspace, "devtools up"):
         up: Up | None = None
         try:
@@ -38,7 +47,7 @@ def command(
                 from devtools.cli import bring
 
                 up = bring.Up(session, interrupts, started, quiet=as_json)
-            up.bring(only, profile)
+            up.bring(only, profile, trusted=trust)
             status = 0 if no_validate or not up.begun or only else _validate(up, as_json)
             if status == 0:
                 bring.tell(session, up, as_json, time.monotonic() - began)

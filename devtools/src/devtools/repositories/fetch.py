@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -34,6 +35,7 @@ PATIENT = {
     "GIT_HTTP_LOW_SPEED_TIME": "60",
     "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=20",
 }
+MARK = "devtools-cloned"  # what `trust` reads in .git, where no commit can put it or take it away
 OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX")
 
 
@@ -136,6 +138,8 @@ def _clone(root: Path, source: Source, environment: Mapping[str, str], options: 
         try:
             _bring(clean, aside, options, secrets)
             _check_out(aside, clean, source.ref, secrets)
+            note = {"url": clean, "beside": stands_beside(root, clean)}
+            (aside / ".git" / MARK).write_text(json.dumps(note))
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.exists():
                 target.rmdir()  # only ever an empty folder: a filled one was not missing
@@ -191,20 +195,38 @@ def address(root: Path, url: str, environment: Mapping[str, str]) -> str:
         raise FetchError(f"its url {url} is malformed; write a literal $ as $$") from None
     if not full.startswith("../"):
         return full
+    base = _own_remote(root)
+    if not base:
+        raise FetchError(
+            f"its url {url} stands beside a remote of {root}, which has none; git remote add origin URL"
+        )
+    while full.startswith("../"):
+        base, full = _parent(base), full[3:]
+    return f"{base}/{full}"
+
+
+def stands_beside(root: Path, url: str) -> bool:
+    """True where the URL lies in the place that the workspace itself was cloned from.
+
+    Whoever can write there can write the workspace's own commands, which the user runs by running `up`.
+    """
+    own = without_credentials(_own_remote(root))[0]
+    return bool(own) and _parent(own) == _parent(url)
+
+
+def _own_remote(root: Path) -> str:
+    """The URL of origin, else of the first remote; empty where there is none."""
     asked = subprocess.run(
         ["git", "-C", str(root), "config", "--get-regexp", r"^remote\..*\.url$"],
         capture_output=True,
         text=True,
     )
     lines = sorted(asked.stdout.splitlines(), key=lambda line: not line.startswith("remote.origin."))
-    if not lines:
-        raise FetchError(
-            f"its url {url} stands beside a remote of {root}, which has none; git remote add origin URL"
-        )
-    base = lines[0].split(" ", 1)[1].rstrip("/")
-    while full.startswith("../"):
-        base, full = re.sub(r"[/:][^/:]*$", "", base), full[3:]
-    return f"{base}/{full}"
+    return lines[0].split(" ", 1)[1].rstrip("/") if lines else ""
+
+
+def _parent(url: str) -> str:
+    return re.sub(r"[/:][^/:]*$", "", url.rstrip("/"))
 
 
 def without_credentials(url: str) -> tuple[str, dict[str, str]]:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from devtools import trust
 from devtools.errors import DevtoolsError, WrongUse
 from devtools.repositories import fetch
 from devtools.repositories.fetch import FetchError
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from devtools.manifest.model import Repository
 
 ORCHESTRATOR = "workspace"
-PLACE_OF_FETCH = ".workspace/fetch.py"
+BEFORE_THE_INSTALL = (fetch.__file__, trust.__file__)
+PLACE = ".workspace"
 BRANCH = "main"
 AUTHOR = ("-c", "user.name=devtools", "-c", "user.email=devtools@localhost")
 
@@ -160,7 +162,7 @@ class _Split:
         return place
 
     def _with_parts(self, commit: str) -> str:
-        """The tree of `commit` with workspace.yaml, .gitignore and the file that brings the parts."""
+        """The tree of `commit` with workspace.yaml, .gitignore and what `dev` brings the parts with."""
         folder = self.scratch.parent / "tree"
         self._git("worktree", "add", "--quiet", "--detach", str(folder), commit)
         overlay = folder / "workspace.yaml"
@@ -168,9 +170,9 @@ class _Split:
         ignore = folder / ".gitignore"
         lines = [f"/{item.path}/" for item in self.repositories.values()]
         ignore.write_text((ignore.read_text() if ignore.exists() else "") + "\n".join(lines) + "\n")
-        target = folder / PLACE_OF_FETCH
-        target.parent.mkdir(exist_ok=True)
-        shutil.copyfile(fetch.__file__, target)
+        (folder / PLACE).mkdir(exist_ok=True)
+        for file in BEFORE_THE_INSTALL:
+            shutil.copyfile(file, folder / PLACE / Path(file).name)
         fetch.git(["git", "-C", str(folder), "add", "--all"], {})
         return fetch.git(["git", "-C", str(folder), "write-tree"], {}).strip()
 

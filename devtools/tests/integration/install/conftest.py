@@ -72,6 +72,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     target = package / "src" / "devtools" / "install"
     target.mkdir(parents=True)
     shutil.copy(ROOT / "devtools/src/devtools/install/bootstrap.py", target)
+    shutil.copy(ROOT / "devtools/src/devtools/trust.py", target.parent)
     shutil.copy(ROOT / "dev", folder)
     blocks = re.split(r"\n(?=\S)", (ROOT / "requirements.lock").read_text())
     kept = [block for block in blocks if block.split("==")[0] in NAMES]

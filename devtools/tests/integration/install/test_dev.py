@@ -7,6 +7,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 PATIENCE_S = 30
 
 
@@ -38,6 +40,29 @@ def test_a_changed_pyproject_or_lock_is_installed_by_the_next_call(demo):
     assert again.returncode == 0, again.stderr
     assert "installed in" in again.stderr
     assert (demo.folder / ".venv" / "bin" / "other").exists()
+
+
+def _as_if_cloned(demo) -> str:
+    """The package looks as `fetch` leaves one; returns a home where nothing was agreed to yet."""
+    (demo.folder / "devtools" / ".git").mkdir()
+    (demo.folder / "devtools" / ".git" / "devtools-cloned").write_text('{"url": "https://x/devtools.git"}')
+    return str(demo.folder.parent / "home")
+
+
+def test_a_package_that_devtools_cloned_is_not_built_before_its_commands_are_agreed_to(demo):
+    home = _as_if_cloned(demo)
+    refused = demo.dev("up", HOME=home)
+    assert refused.returncode == 2
+    assert "devtools was cloned from https://x/devtools.git" in refused.stderr
+    assert not (demo.folder / ".venv").exists()
+
+
+@pytest.mark.long
+def test_a_package_that_devtools_cloned_is_built_once_it_is_agreed_to(demo):
+    home = _as_if_cloned(demo)
+    agreed = demo.dev("up", "--trust", HOME=home)
+    assert (agreed.returncode, agreed.stdout) == (0, "demo up --trust\n")
+    assert demo.dev("install", HOME=home).returncode == 0
 
 
 def test_a_checkout_that_was_moved_is_installed_anew(demo):

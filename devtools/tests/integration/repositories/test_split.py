@@ -27,7 +27,8 @@ def test_each_part_is_a_repository_with_its_own_history(single, published):
     assert alpha.git("ls-tree", "-r", "--name-only", "main") == "one"
     orchestrator = Checkout(published / "workspace.git")
     names = orchestrator.git("ls-tree", "-r", "--name-only", "main").split()
-    assert names == [".gitignore", ".workspace/fetch.py", "automations.yaml", "root", "workspace.yaml"]
+    brought = [".workspace/fetch.py", ".workspace/trust.py"]
+    assert names == [".gitignore", *brought, "automations.yaml", "root", "workspace.yaml"]
     overlay = orchestrator.git("show", "main:workspace.yaml")
     assert '  beta: {path: parts/beta, url: "../beta.git", ref: main, group: services}' in overlay
     assert "# The ports stay as they are.\nports: {api: 3001}" in overlay
@@ -79,6 +80,38 @@ def test_commits_that_others_pushed_are_not_overwritten(single, published):
     done = single.devtools("repos", "split", "--to", "../out", status=1)
     assert "alpha.git has commits that this split does not know" in done.stderr
     assert Checkout(published / "alpha.git").git("rev-parse", "main") == other.git("rev-parse", "HEAD")
+
+
+def test_parts_from_elsewhere_are_agreed_to_before_dev_builds_them(single, tmp_path):
+    single.commit(alpha__pyproject='[project]\nname = "alpha"\n')
+    single.git("mv", "alpha/pyproject", "alpha/pyproject.toml")
+    single.git("commit", "--quiet", "-m", "a package")
+    elsewhere = tmp_path / "afar" / "out"
+    single.devtools("repos", "split", "--to", str(elsewhere), "--base-url", str(elsewhere))
+    mirror = tmp_path / "mirror"
+    single.git("clone", "--quiet", "--bare", str(elsewhere / "workspace.git"), str(mirror / "workspace.git"))
+    checkout = cloned(mirror)
+
+    def before_the_install(*words):
+        for file in ("fetch.py", "trust.py"):
+            own = str(checkout.folder / ".workspace" / file)
+            done = subprocess.run(
+                [sys.executable, "-I", own, str(checkout.folder), *words],
+                env=checkout.environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+            )
+        return done
+
+    refused = before_the_install("up")
+    assert refused.returncode == 2
+    assert f"dev: alpha was cloned from {elsewhere / 'alpha.git'}, and nobody has agreed" in refused.stderr
+    assert "`builds with setuptools" in refused.stderr
+    assert "`./dev install --trust` agrees" in refused.stderr
+    assert before_the_install("up", "--", "--trust").returncode == 2
+    assert before_the_install("install", "--trust").returncode == 0
+    assert before_the_install("up").returncode == 0
 
 
 def test_a_base_url_is_written_and_its_credential_is_never_shown(single):
