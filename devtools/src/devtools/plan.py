@@ -14,6 +14,7 @@ DEFAULT_READY_DEADLINE_S = 300.0
 FORMAT_GRACE_S = 120.0
 TASK_GRACE_S = 10.0
 DEFAULT_PROFILE = ("default",)
+MIGRATIONS = "migrations"  # the folder whose files a task of the repository brings into the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,15 @@ class Probe:
     pattern: str = ""
     timeout_s: float = 5.0
     interval_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A repository as far as a save in it matters: its folder, what of it counts, and what it builds on."""
+
+    path: str
+    sources: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,8 @@ class Definition:
     refused: str = ""
     role: str = "default"
     watch: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+    restart_with: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
     replica_of: str = ""
 
@@ -83,6 +95,7 @@ class Plan:
     ports: dict[str, int]
     urls: dict[str, str] = field(default_factory=lambda: {})
     database_url: str | None = None
+    parts: dict[str, Part] = field(default_factory=lambda: {})
 
     def edges(self) -> dict[str, dict[str, str]]:
         """Node → {dependency → condition}."""
@@ -112,14 +125,19 @@ class Plan:
 def from_json(value: dict[str, Any]) -> Plan:
     """A plan as it was sent; raises KeyError, TypeError or ValueError where it is not one."""
     definitions = {name: _definition(item) for name, item in value["definitions"].items()}
-    fields: dict[str, Any] = {**value, "definitions": definitions}
+    parts = {name: _part(item) for name, item in value.get("parts", {}).items()}
+    fields: dict[str, Any] = {**value, "definitions": definitions, "parts": parts}
     return Plan(**fields)
+
+
+def _part(value: dict[str, Any]) -> Part:
+    return Part(value["path"], tuple(value.get("sources", ())), tuple(value.get("needs", ())))
 
 
 def _definition(value: dict[str, Any]) -> Definition:
     fields = dict(value)
     for key in ("ready", "live"):
         fields[key] = Probe(**fields[key]) if fields.get(key) else None
-    for key in ("triggers", "ports", "watch", "profiles"):
+    for key in ("triggers", "ports", "watch", "repositories", "restart_with", "profiles"):
         fields[key] = tuple(fields.get(key, ()))
     return Definition(**fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devtools.supervisor.watch import base_of, is_noise, matcher
+from devtools.supervisor.patterns import base_of, is_noise, matcher
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What a change reaches: the repositories it changes, those that build on them, those it migrates.
 
-Read from the commits and the pyproject files; must not run anything.
+Read from the commits and the packages' files; must not run anything.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from devtools.changes import place
+from devtools.plan import MIGRATIONS
 from devtools.repositories import checkouts
-from devtools.repositories.checkouts import Checkout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from devtools.changes.place import Change
     from devtools.manifest.model import Repository
-
-MIGRATIONS = "migrations"
 
 
 def files(change: Change, tuple_: Mapping[str, str]) -> list[str]:
@@ -41,7 +39,7 @@ def changed(repositories: Mapping[str, Repository], touched: list[str]) -> set[s
 
 def reached(tree: Path, repositories: Mapping[str, Repository], touched: list[str]) -> list[Repository]:
     """The changed repositories and all that build on them, those that others build on first."""
-    parts = [Checkout(item.id, tree / item.path, item.path) for item in repositories.values()]
+    parts = [checkouts.at(tree, item) for item in repositories.values()]
     needs = checkouts.dependencies(parts)
     found = changed(repositories, touched)
     order = [item.id for item in checkouts.build_order(parts)]

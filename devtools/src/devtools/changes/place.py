@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from devtools.errors import Blocked, DevtoolsError, WrongUse
@@ -61,9 +61,7 @@ class Change:
 
     def worktree(self, checkout: Checkout) -> Checkout:
         """The same repository where the change is worked on."""
-        return checkouts.Checkout(
-            checkout.id, self.tree / checkout.path, checkout.path, checkout.url, checkout.ref, checkout.group
-        )
+        return replace(checkout, folder=self.tree / checkout.path)
 
 
 def named(home: Workspace, name: str) -> Change:

@@ -14,7 +14,7 @@ from devtools.cli.progress import Progress
 from devtools.errors import FAILED, INTERRUPTED, DevtoolsError, WrongUse
 from devtools.instances import before_up
 from devtools.session import TRIGGERS, Session, import_all
-from devtools.supervisor import launch
+from devtools.supervisor import launch, reach
 
 # An interruption is put off while this module is imported. What the session needs later is imported with it,
 # because one that comes while a class is made ends Python by the signal, even where it was handled.
@@ -31,12 +31,20 @@ class Up:
     """One `up` from the clone to the last service ready; knows what to take back."""
 
     def __init__(
-        self, session: Session, interrupts: Interrupts, launched: launch.Launched | None, *, quiet: bool
+        self,
+        session: Session,
+        interrupts: Interrupts,
+        launched: launch.Launched | None,
+        *,
+        quiet: bool,
+        watch: bool | None = None,
     ) -> None:
         self.session = session
         self.interrupts = interrupts
         self.progress = Progress(quiet=quiet)
         self.launched = launched
+        self.watch = watch
+        self.watched: dict[str, str] = {}
         self.is_served = False
         self.begun: list[str] = []
         self.urls: dict[str, str] = {}
@@ -62,7 +70,9 @@ class Up:
         if not roots:
             console.warn("no service or task has a trigger that `up` fires; nothing to start")
         nodes: list[dict[str, Any]] | None = None
-        events = self.session.client.stream("/v1/up", {"plan": plan.to_json(), "roots": roots})
+        self.watched = reach.told(plan) if self.watch else {}
+        body = {"plan": plan.to_json(), "roots": roots, "watch": self.watch}
+        events = self.session.client.stream("/v1/up", body)
         with self.interrupts.held():
             for event in events:
                 self.progress.event(event)
@@ -189,6 +199,10 @@ def tell(session: Session, up: Up, as_json: bool, took_s: float) -> None:
         console.out(f"{name}  {url}")
     if up.database_url:
         console.out(f"database  {console.address(up.database_url)}")
+    for name, words in up.watched.items():
+        console.say(f"watches {name}: a save restarts {words}")
+    if up.watch and not up.watched:
+        console.warn("nothing is watched: no service in workspace.yaml says which `repository` it runs")
 
 
 def _await_gone(supervisor: dict[str, Any] | None) -> None:

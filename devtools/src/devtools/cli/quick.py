@@ -28,6 +28,7 @@ QUICK: dict[tuple[str, ...], Quick] = {
             "--json": "as_json",
             "--trust": "trust",
             "--dry-run": "dry_run",
+            "--watch": "watch",
         },
         {"--only": "only"},
     ),

@@ -66,6 +66,9 @@ def show(status: dict[str, Any]) -> None:
         console.out(f"{name}: {url}")
     if status.get("database_url"):
         console.out(f"database: {console.address(status['database_url'])}")
+    watches: dict[str, str] = status.get("watches") or {}
+    for name, words in watches.items():
+        console.out(f"watches {name}: {words}")
 
 
 def _row(node: dict[str, Any], now: float) -> list[str]:

@@ -26,6 +26,10 @@ def command(
     ] = False,
     only: Annotated[str, typer.Option(help="Only these services and tasks, and what they need: a,b")] = "",
     profile: Annotated[str, typer.Option(help="Services of these profiles as well: a,b (or: default)")] = "",
+    watch: Annotated[
+        bool | None,
+        typer.Option("--watch/--no-watch", help="From now on, restart what a save in a repository reaches."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The status as JSON on stdout at the end.")] = False,
     trust: Annotated[bool, typer.Option("--trust", help=TRUST)] = False,
     dry_run: Annotated[
@@ -46,7 +50,7 @@ def command(
                 started = launched(session)
                 from devtools.cli import bring
 
-                up = bring.Up(session, interrupts, started, quiet=as_json)
+                up = bring.Up(session, interrupts, started, quiet=as_json, watch=watch)
             up.bring(only, profile, trusted=trust)
             status = 0 if no_validate or not up.begun or only else _validate(up, as_json)
             if status == 0:

@@ -69,7 +69,11 @@ class Automations:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository of the workspace; `url` may name environment variables, `test` is a command line."""
+    """A repository of the workspace; `url` may name environment variables, `test` is a command line.
+
+    builds_on: other repositories, beside those that its packages' files name; sources: what of it programs
+    are made of (empty: as `supervisor/sources.py` tells by its layout).
+    """
 
     id: str
     path: str
@@ -77,6 +81,8 @@ class Repository:
     ref: str | None = None
     group: str | None = None
     test: str | None = None
+    builds_on: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,8 @@ class ServiceOverlay:
     stop_grace_s: float | None = None
     replicas: int = 1
     watch: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+    restart_with: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
 
 

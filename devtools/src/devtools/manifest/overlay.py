@@ -21,10 +21,13 @@ from devtools.manifest.model import (
     Repository,
     ServiceOverlay,
 )
+from devtools.manifest.repositories import named, one_or_more, read_repositories
 from devtools.manifest.shape import Checker, did_you_mean
 from devtools.verbs import VERBS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from devtools.manifest.source import Node
 
 TOP_KEYS = ("workspace", "repositories", "ports", "services", "tasks", "database", "commands")
@@ -39,9 +42,11 @@ SERVICE_KEYS = (
     "stop",
     "replicas",
     "watch",
+    "repository",
+    "restartWith",
     "profiles",
 )
-TASK_KEYS = ("dependsOn", "env", "envFile", "profiles")
+TASK_KEYS = ("dependsOn", "env", "envFile", "repository", "profiles")
 PROBE_KINDS = ("exec", "http", "tcp", "log", "notify")
 _PROBE_KEYS = {
     "exec": ("command",),
@@ -60,12 +65,13 @@ def read_overlay(root: Node, automations: Automations, check: Checker) -> Overla
     top = {name: node for name, node in top.items() if node.kind != "null"}
     reader = _Reader(automations, check)
     reader.ports = reader.read_ports(top.get("ports"))
+    reader.repositories = read_repositories(top.get("repositories"), check)
     services = reader.section(top.get("services"), "services", sorted(automations.services))
     reader.replica_ports(top.get("services"), services)
     workspace = check.string(top["workspace"], "workspace", filled=True) if "workspace" in top else None
     return Overlay(
         workspace=workspace,
-        repositories=reader.repositories(top.get("repositories")),
+        repositories=reader.repositories,
         ports=reader.ports,
         services=services,
         tasks=reader.section(top.get("tasks"), "tasks", sorted(automations.tasks)),
@@ -80,6 +86,7 @@ class _Reader:
         self.automations = automations
         self.known = [*automations.services, *automations.tasks]
         self.ports: dict[str, int] = {}
+        self.repositories: dict[str, Repository] = {}
 
     def read_ports(self, node: Node | None) -> dict[str, int]:
         found: dict[str, int] = {}
@@ -87,22 +94,6 @@ class _Reader:
             number = self.check.integer(value, f"ports.{name}", 1, 65535)
             if number is not None:
                 found[name] = number
-        return found
-
-    def repositories(self, node: Node | None) -> dict[str, Repository]:
-        found: dict[str, Repository] = {}
-        for name, (_, value) in self.check.identifiers(node, "repositories").items():
-            where = f"repositories.{name}"
-            keys = ("path", "url", "ref", "group", "test")
-            values = self.check.mapping(value, where, keys) or {}
-            texts = {key: self.check.string(item, f"{where}.{key}") for key, item in values.items()}
-            path = texts.get("path") or name
-            if path.startswith("/") or ".." in path.split("/"):
-                self.check.error(values["path"], f"{where}.path", "must lie inside the workspace")
-            if "test" in texts and not _is_command_line(texts["test"] or ""):
-                self.check.error(values["test"], f"{where}.test", "is no command line")
-            others = (texts.get(key) for key in ("url", "ref", "group", "test"))
-            found[name] = Repository(name, path, *others)
         return found
 
     def section(self, node: Node | None, path: str, known: list[str]) -> dict[str, ServiceOverlay]:
@@ -130,13 +121,28 @@ class _Reader:
             restart_max=most,
             ports=tuple(self.port_names(values.get("ports"), f"{path}.ports")),
             env=self.env(values.get("env"), f"{path}.env"),
-            env_files=tuple(self.list_or_one(values.get("envFile"), f"{path}.envFile")),
+            env_files=tuple(one_or_more(values.get("envFile"), f"{path}.envFile", self.check)),
             stop_signal=stop_signal,
             stop_grace_s=grace,
             replicas=replicas,
-            watch=tuple(self.list_or_one(values.get("watch"), f"{path}.watch")),
-            profiles=tuple(self.list_or_one(values.get("profiles"), f"{path}.profiles")),
+            watch=tuple(one_or_more(values.get("watch"), f"{path}.watch", self.check)),
+            repositories=self.known_names(
+                values.get("repository"), f"{path}.repository", "repository", self.repositories
+            ),
+            restart_with=self.known_names(
+                values.get("restartWith"), f"{path}.restartWith", "service", self.automations.services
+            ),
+            profiles=tuple(one_or_more(values.get("profiles"), f"{path}.profiles", self.check)),
         )
+
+    def known_names(self, node: Node | None, path: str, what: str, known: Collection[str]) -> tuple[str, ...]:
+        """One name of `known`, or a list of them."""
+        names = named(node, path, self.check)
+        for name, item in names:
+            if name not in known:
+                hint = did_you_mean(name, known) or f"known: {', '.join(known) or 'none'}"
+                self.check.error(item, path, f"no {what} is called `{name}`", hint)
+        return tuple(name for name, _ in names)
 
     def replica_ports(self, node: Node | None, services: dict[str, ServiceOverlay]) -> None:
         """A name and a number for the ports of every further replica: api gives api-2, api-3 …"""
@@ -301,13 +307,6 @@ class _Reader:
             found[name] = text
         return found
 
-    def list_or_one(self, node: Node | None, path: str) -> list[str]:
-        if node is None:
-            return []
-        if node.kind == "string":
-            return [node.text]
-        return [text for text, _ in self.check.strings(node, path)]
-
     def commands(self, node: Node | None) -> dict[str, Command]:
         if node is None:
             return {}
@@ -350,13 +349,6 @@ class _Reader:
             self.check.error(values["service"], "database.service", "is no service of automations.yaml", hint)
         self.port(texts["port"], values["port"], "database.port")
         return Database(**texts)
-
-
-def _is_command_line(text: str) -> bool:
-    try:
-        return bool(shlex.split(text))
-    except ValueError:
-        return False
 
 
 def _is_pattern(text: str) -> bool:

@@ -13,7 +13,16 @@ from devtools import environment as env
 from devtools.manifest.containers import Containers
 from devtools.manifest.load import edges_of
 from devtools.manifest.model import Automations, Overlay, ProbeText, RunsOn, Service, ServiceOverlay, Task
-from devtools.plan import DEFAULT_READY_DEADLINE_S, FORMAT_GRACE_S, TASK_GRACE_S, Definition, Plan, Probe
+from devtools.plan import (
+    DEFAULT_READY_DEADLINE_S,
+    FORMAT_GRACE_S,
+    TASK_GRACE_S,
+    Definition,
+    Part,
+    Plan,
+    Probe,
+)
+from devtools.repositories import packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,7 +63,21 @@ def resolve(
         ports=dict(ports),
         urls=_urls(overlay, ports),
         database_url=env.database_url(children) if overlay.database else None,
+        parts=_parts(workspace, overlay),
     )
+
+
+def _parts(workspace: Workspace, overlay: Overlay) -> dict[str, Part]:
+    """The repositories, with what each builds on; none where nothing says which of them it runs."""
+    everything = overlay.repositories
+    if not any(extra.repositories for extra in (*overlay.services.values(), *overlay.tasks.values())):
+        return {}
+    named = {name: item.builds_on for name, item in everything.items()}
+    needs = packages.needs({name: workspace.root / item.path for name, item in everything.items()}, named)
+    return {
+        name: Part(item.path.strip("/").removeprefix("./"), item.sources, tuple(needs[name]))
+        for name, item in everything.items()
+    }
 
 
 def _replicas(
@@ -133,6 +156,8 @@ def _service(
         external=external,
         role=service.role,
         watch=extra.watch,
+        repositories=extra.repositories,
+        restart_with=extra.restart_with,
         profiles=extra.profiles,
     )
 
@@ -154,6 +179,7 @@ def _task(
         triggers=task.triggered_by,
         env=_env(workspace, extra, ports),
         grace_s=TASK_GRACE_S,
+        repositories=extra.repositories,
         profiles=extra.profiles,
     )
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from devtools.errors import DevtoolsError, WrongUse
-from devtools.repositories import fetch
+from devtools.repositories import fetch, packages
 from devtools.repositories.fetch import FetchError
 
 T = TypeVar("T")
@@ -48,6 +47,7 @@ class Checkout:
     url: str | None = None
     ref: str | None = None
     group: str | None = None
+    builds_on: tuple[str, ...] = ()
 
     @property
     def is_here(self) -> bool:
@@ -100,6 +100,12 @@ class State:
         return asdict(self)
 
 
+def at(root: Path, item: Repository) -> Checkout:
+    """The place of a repository of workspace.yaml below `root`, there or not."""
+    place = root / item.path
+    return Checkout(item.id, place, item.path, item.url, item.ref, item.group, item.builds_on)
+
+
 def of(
     root: Path,
     repositories: Mapping[str, Repository],
@@ -107,8 +113,7 @@ def of(
     group: str = "",
 ) -> list[Checkout]:
     """The root's own checkout and every part that is one, or may become one; `only` and `group` choose."""
-    known = [Checkout(item.id, root / item.path, item.path, item.url, item.ref, item.group)
-             for item in repositories.values()]  # fmt: skip
+    known = [at(root, item) for item in repositories.values()]
     groups = sorted({item.group for item in known if item.group})
     if group and group not in groups:
         raise WrongUse(
@@ -218,13 +223,9 @@ def secrets_of(root: Path, checkout: Checkout, environment: Mapping[str, str]) -
 
 
 def build_order(found: Sequence[Checkout]) -> list[Checkout]:
-    """Those that others build on first, as their pyproject files tell; else in their given order."""
+    """Those that others build on first, as their packages' files tell; else in their given order."""
     by_id = {item.id: item for item in found}
-    packages = {_name(item.folder) or item.id: item.id for item in found}
-    needs = {
-        item.id: [packages[name] for name in _required(item.folder) if packages.get(name, item.id) != item.id]
-        for item in found
-    }
+    needs = _needs(found)
     if ROOT in needs:
         needs[ROOT] = [name for name in by_id if name != ROOT]  # the orchestrator names all others
     try:
@@ -234,31 +235,10 @@ def build_order(found: Sequence[Checkout]) -> list[Checkout]:
 
 
 def dependencies(found: Sequence[Checkout]) -> dict[str, list[str]]:
-    """By id: the ids of the chosen repositories whose package each one requires."""
-    packages = {_name(item.folder) or item.id: item.id for item in found}
-    return {
-        item.id: sorted(
-            {packages[name] for name in _required(item.folder) if packages.get(name, item.id) != item.id}
-        )
-        for item in found
-    }
+    """By id: the ids of the chosen repositories that each one builds on."""
+    return {name: sorted(others) for name, others in _needs(found).items()}
 
 
-def _project(folder: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads((folder / "pyproject.toml").read_text()).get("project", {})
-    except (OSError, tomllib.TOMLDecodeError):
-        return {}
-
-
-def _name(folder: Path) -> str:
-    return _normal(str(_project(folder).get("name", "")))
-
-
-def _required(folder: Path) -> list[str]:
-    wanted: list[str] = _project(folder).get("dependencies", [])
-    return [_normal(re.split(r"[^\w.-]", text, maxsplit=1)[0]) for text in wanted]
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+def _needs(found: Sequence[Checkout]) -> dict[str, list[str]]:
+    named = {item.id: item.builds_on for item in found}
+    return packages.needs({item.id: item.folder for item in found}, named)

@@ -115,7 +115,7 @@ class Engine:
 
     def _begin(self, node: Node) -> None:
         node.exit_code = None
-        node.ready = False
+        node.ready = node.is_on_trial = False
         node.probe = ""
         node.requested_at = time.time()
         node.started_at = node.ready_at = node.ended_at = None

@@ -49,8 +49,13 @@ async def service(engine: Engine, node: Node) -> None:
         attempts = 0
         while True:
             began = time.monotonic()
+            offset = engine.logs.open(node.id).size
             outcome = await _one_run(engine, node)
             await _clean_up(engine, node, outcome)
+            if node.is_on_trial and outcome.failed:  # the same code would only fail again
+                said = [outcome.reason, engine.logs.last_words(node.id, offset)]
+                engine.change(node, "failed", f"{': '.join(filter(None, said))}; a save tries it again")
+                return
             if time.monotonic() - began > CALM_S:
                 attempts = 0
             attempts += 1
@@ -152,7 +157,7 @@ async def _watch_run(engine: Engine, node: Node, note: str) -> Ended:
     current = node.run
     if definition.ready is not None:
         await _become_ready(engine, node, current, definition.ready)
-    node.ready = True
+    node.ready, node.is_on_trial = True, False
     node.ready_at = time.time()
     engine.change(node, "running", note)
     if definition.live is None:

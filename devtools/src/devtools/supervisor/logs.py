@@ -90,6 +90,15 @@ class Logs:
 
         return cancel
 
+    def last_words(self, name: str, offset: int) -> str:
+        """The last line that was written after `offset`, shortened; empty where nothing was."""
+        log = self.open(name)
+        start = max(offset, log.size - _BLOCK)
+        with log.path.open("rb") as reader:
+            reader.seek(start)
+            lines = reader.read(_BLOCK).decode(errors="replace").split("\n")
+        return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
+
     def flush(self) -> None:
         """Date what was written since the last look."""
         for log in self._files.values():

@@ -19,7 +19,10 @@ ENDED = ("stopped", "failed", "succeeded")
 
 @dataclass(slots=True)
 class Node:
-    """What is known of one service or task; `generation` counts its incarnations, `life` is its activity."""
+    """What is known of one service or task; `generation` counts its incarnations, `life` is its activity.
+
+    is_on_trial: begun anew after a save; what fails then before it was ready waits for the next save.
+    """
 
     definition: Definition
     phase: str = "stopped"
@@ -38,6 +41,7 @@ class Node:
     ready_at: float | None = None
     ended_at: float | None = None
     running_fingerprint: str = ""
+    is_on_trial: bool = False
     _fingerprinted: tuple[Definition, str] | None = None
     life: asyncio.Task[None] | None = None
     gate: asyncio.Lock = field(default_factory=asyncio.Lock)

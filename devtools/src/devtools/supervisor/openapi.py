@@ -69,6 +69,11 @@ _STATUS = _object(
         "database_url": _or_null(_TEXT, "Where the workspace has a database."),
         "pid": {"type": "integer", "description": "The supervisor's own."},
         "closing": {"type": "boolean", "description": "Everything is being stopped."},
+        "watches": {
+            "type": "object",
+            "additionalProperties": _TEXT,
+            "description": "Where saves are followed: by repository, what one restarts, in words.",
+        },
     }
 )
 _WAITED = _object({"ok": _FLAG, "reason": _TEXT, "timed_out": _FLAG}, optional=("reason", "timed_out"))
@@ -197,6 +202,10 @@ _TETHER: Schema = {"type": "string", "description": "Set: when this connection e
 _TIMEOUT: Schema = {"type": "number", "default": 60, "description": "Seconds."}
 _NAMES: Schema = {"type": "string", "description": "Ids, with commas between them."}
 _RERUN: Schema = {"type": "boolean", "description": "Every task on the way runs again."}
+_WATCH: Schema = {
+    "type": ["boolean", "null"],
+    "description": "Follow saves in the repositories from now on, or not any more; null: as it was.",
+}
 
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",
@@ -243,6 +252,7 @@ DOCUMENT: dict[str, Any] = {
             needs="plan roots",
             plan=_PLAN,
             roots=_IDS,
+            watch=_WATCH,
         ),
         "/v1/start": _post(
             "start",

@@ -92,7 +92,12 @@ class Server:
     # Answers at once
 
     async def _status(self, _: http.Request) -> dict[str, Any]:
-        return {**self.engine.status(), "pid": os.getpid(), "closing": self.engine.is_closing}
+        return {
+            **self.engine.status(),
+            "pid": os.getpid(),
+            "closing": self.engine.is_closing,
+            "watches": self.watcher.told(),
+        }
 
     async def _openapi(self, _: http.Request) -> dict[str, Any]:
         from devtools.supervisor import openapi  # seldom asked for: no start waits for it
@@ -161,6 +166,7 @@ class Server:
         self._refuse_while_closing()
         plan = self._take_plan(request)
         roots = self._listed(request, "roots")
+        await self.watcher.follow(plan, request.body.get("watch"))
         leftovers = self.engine.leftovers
         stream = http.Stream(writer)
         if not leftovers.is_settled:
