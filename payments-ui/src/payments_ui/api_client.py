@@ -25,6 +25,9 @@ Wire = TypeVar("Wire")
 class ApiError(Exception):
     """The API did not give what a page asked for. `detail` is a sentence for the reader."""
 
+    way_out = ""
+    """What the reader can do, where the page's own advice would not fit."""
+
     def __init__(self, detail: str, *, code: str = "", status: int = 0) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -143,7 +146,7 @@ class ApiClient(Protocol):
     def read(
         self, shape: type[Wire], path: str, *segments: str, params: Mapping[str, str] | None = None
     ) -> Wire:
-        """Read anything; `segments` fill the braces of `path`. `calls.py` knows what there is."""
+        """Read anything; `segments` fill the braces of `path`. `calls` knows what there is."""
         ...
 
     def send(
@@ -154,6 +157,7 @@ class ApiClient(Protocol):
         body: BaseModel | None = None,
         key: str = "",
         params: Mapping[str, str] | None = None,
+        method: str = "POST",
     ) -> Wire:
         """Ask for something to be done, once per `key` where there is one."""
         ...
@@ -218,10 +222,11 @@ class HttpApiClient:
         body: BaseModel | None = None,
         key: str = "",
         params: Mapping[str, str] | None = None,
+        method: str = "POST",
     ) -> Wire:
         headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
         content = body.model_dump_json(by_alias=True, exclude_none=True) if body is not None else None
-        answer = self._ask("POST", path, *segments, params=params, content=content, headers=headers)
+        answer = self._ask(method, path, *segments, params=params, content=content, headers=headers)
         return _read(TypeAdapter(shape), answer)
 
     def _ask(

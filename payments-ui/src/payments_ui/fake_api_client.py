@@ -19,12 +19,14 @@ from payments_schema.wire.payments import (
     PaymentStatus,
     Reconciliation,
 )
+from payments_schema.wire.views import SavedView, SavedViews
 from pydantic import BaseModel
 
 from payments_ui.api_client import ApiError, ApiNotFound, Created, PaymentPage, PaymentQuery
 
 Wire = TypeVar("Wire")
 STORY = "GET /api/v1/operations/payments/{}"
+VIEWS = "GET /api/v1/operations/views"
 
 
 class FakeApiClient:
@@ -34,6 +36,7 @@ class FakeApiClient:
         self.payments = list(payments)
         self.reconciliations: dict[UUID, Reconciliation] = {}
         self.ledgers: dict[UUID, tuple[LedgerTransaction, ...]] = {}
+        self.views: list[SavedView] = []
         self.balances: dict[tuple[str, str], AccountBalance] = {}
         self.failing: ApiError | None = None
         self.refusing: dict[str, ApiError] = {}
@@ -101,6 +104,8 @@ class FakeApiClient:
         answer = self.answers.get(f"GET {path}")
         if answer is None and f"GET {path}" == STORY:
             answer = self._story(segments[0])
+        if answer is None and f"GET {path}" == VIEWS:
+            answer = SavedViews(data=self.views)
         if answer is None:
             raise ApiNotFound("There is no such thing", code="not_found", status=404)
         return cast("Wire", answer)
@@ -113,13 +118,14 @@ class FakeApiClient:
         body: BaseModel | None = None,
         key: str = "",
         params: Mapping[str, str] | None = None,
+        method: str = "POST",
     ) -> Wire:
         """Remember what was asked, and give what was set for this path."""
         self.sent.append((path, segments, body, key, dict(params or {})))
         self._fail()
         if path in self.refusing:
             raise self.refusing[path]
-        name = f"POST {path}" + ("?preview" if params else "")
+        name = f"{method} {path}" + ("?preview" if params else "")
         return cast("Wire", self.answers[name])
 
     def _story(self, payment_id: str) -> Story:

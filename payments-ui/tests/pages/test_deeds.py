@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import UUID
 
+from payments_schema.wire.approvals import ApprovalKind, AskApproval
 from payments_schema.wire.books import AdjustDifference
 from payments_schema.wire.events import Event, EventPage
 from payments_schema.wire.invoices import (
@@ -145,6 +147,27 @@ class TestInvoice:
         test.text_input(key="amount_ui-key-1").input("25.01").run()
         assert test.button(key=GO).disabled
         assert "Between nothing and 25.00" in shown(test)
+
+    def test_credit_above_the_limit_is_asked_for_with_a_reason(self) -> None:
+        api = self.api()
+        api.answers["POST /api/v1/approvals"] = object()
+        alone = ApiRefused("Alone", code="approval_required", status=403)
+        api.refusing = {"/api/v1/customer-credit/refund": alone}
+        test = self.asking(api, "refund_credit")
+        test.text_input(key="amount_ui-key-1").input("20.00").run()
+        test.button(key=GO).click().run()
+        assert test.button(key="ask_ui-key-1").disabled
+        test.text_area(key="why_ui-key-1").input("they moved away").run()
+        assert [button.label for button in test.button] == ["Ask a second person"]
+        test.button(key="ask_ui-key-1").click().run()
+        path, _, body, key, _ = api.sent[-1]
+        assert (path, key) == ("/api/v1/approvals", "ui-key-1-ask")
+        assert body == AskApproval(
+            kind=ApprovalKind.CREDIT_REFUND,
+            subject="USD:Harbour <Light>",
+            amount=Decimal("20.00"),
+            reason="they moved away",
+        )
 
     def test_what_the_api_refuses_is_told_and_the_dialog_stays(self) -> None:
         api = self.api()

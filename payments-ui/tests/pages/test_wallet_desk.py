@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from streamlit.testing.v1 import AppTest
 
 from payments_ui.api_client import ApiRefused, HttpApiClient
-from payments_ui.calls import TryRules, take_off_list
+from payments_ui.calls.wallets import TryRules, take_off_list
 from payments_ui.fake_api_client import FakeApiClient
 from payments_ui.pages import wallet_rules
 

@@ -17,8 +17,9 @@ from payments_schema.wire.ledger import LedgerEntry
 from payments_schema.wire.operations import Kind, Story
 
 from payments_ui import calls, state
-from payments_ui.api_client import ApiClient, ApiError, ApiRefused, ApiUnreachable
+from payments_ui.api_client import ApiClient, ApiError
 from payments_ui.components import deed, facts, live, money, problems, status, t_accounts
+from payments_ui.components.fields import AMOUNT_NAMES, Fields
 
 LABELS = {"capture": "Capture", "void": "Void", "settle": "Settle", "refund": "Refund", "cancel": "Cancel"}
 TAKES_AMOUNT = {(Kind.CARD, "capture"), (Kind.CARD, "refund")}
@@ -57,7 +58,8 @@ def _dialog(api: ApiClient, wish: Wish) -> None:
         _result(wish, done)
         return
     try:
-        story = calls.story(api, wish.payment_id)  # by its id and as it is now, whatever the page showed
+        # By its id and as it is now, whatever the page showed.
+        story = calls.payments.story(api, wish.payment_id)
     except ApiError as error:
         problems.show(error)
         return
@@ -73,16 +75,17 @@ def _dialog(api: ApiClient, wish: Wish) -> None:
         changed = True
     else:
         changed = False
-    amount = _amount(story, wish)
+    inputs = Fields()
+    amount = _amount(story, wish, inputs)
     if amount is None or not _previewed(api, story, wish, amount):
         return
     confirmed = deed.confirmed(amount, wish.slot("typed"))
     if st.session_state.get(wish.slot("needs_second")):
-        _ask_second(api, story, wish, amount)
+        _ask_second(api, story, wish, amount, inputs)
         return
     label = f"{LABELS[wish.action]} {money.spoken(amount.major(), amount.currency)}"
     if st.button(label, type="primary", key=wish.slot("go"), disabled=not confirmed) and not changed:
-        _send(api, story, wish, amount)
+        _send(api, story, wish, amount, inputs)
 
 
 def _subject(story: Story) -> None:
@@ -101,7 +104,7 @@ def _subject(story: Story) -> None:
     )
 
 
-def _amount(story: Story, wish: Wish) -> Money | None:
+def _amount(story: Story, wish: Wish, inputs: Fields) -> Money | None:
     """Ask how much where the action takes an amount; None while what is typed is none."""
     most = Money(story.remaining_minor[wish.action], story.payment.currency)
     if (story.payment.kind, wish.action) not in TAKES_AMOUNT:
@@ -112,6 +115,7 @@ def _amount(story: Story, wish: Wish) -> Money | None:
         key=wish.slot("amount"),
         max_chars=30,
     )
+    inputs.under(*AMOUNT_NAMES)
     try:
         amount = parse_major((typed or "").strip().replace(",", ""), most.currency)
     except PaymentsError as error:
@@ -129,7 +133,7 @@ def _previewed(api: ApiClient, story: Story, wish: Wish, amount: Money) -> bool:
         st.caption("What has been reserved for this payment goes back to where it came from.")
         return True
     try:
-        preview = calls.preview_card(api, wish.payment_id, wish.action, _asked(wish, amount))
+        preview = calls.payments.preview_card(api, wish.payment_id, wish.action, _asked(wish, amount))
     except ApiError as error:
         problems.show(error)
         return False
@@ -159,55 +163,44 @@ def _asked(wish: Wish, amount: Money) -> int | None:
     return amount.minor if (Kind.CARD, wish.action) in TAKES_AMOUNT else None
 
 
-def _send(api: ApiClient, story: Story, wish: Wish, amount: Money) -> None:
+def _send(api: ApiClient, story: Story, wish: Wish, amount: Money, inputs: Fields) -> None:
     try:
         if story.payment.kind is Kind.CARD:
-            answer = calls.act_on_card(api, wish.payment_id, wish.action, _asked(wish, amount), wish.key)
+            answer = calls.payments.act_on_card(
+                api, wish.payment_id, wish.action, _asked(wish, amount), wish.key
+            )
         elif wish.action == "cancel":
-            user_id = calls.wallet(api, wish.payment_id).user_id
-            answer = calls.cancel_wallet(api, wish.payment_id, user_id, wish.key)
+            user_id = calls.payments.wallet(api, wish.payment_id).user_id
+            answer = calls.payments.cancel_wallet(api, wish.payment_id, user_id, wish.key)
         else:
-            answer = calls.refund_wallet(api, wish.payment_id, None, wish.key)
+            answer = calls.payments.refund_wallet(api, wish.payment_id, None, wish.key)
     except ApiError as error:
         if error.code == "approval_required":
             st.session_state[wish.slot("needs_second")] = True
             st.rerun(scope="fragment")
-        _refused(error)
+        problems.refused(error, inputs)
         return
     st.session_state[wish.slot("done")] = str(answer.status)
     st.rerun(scope="fragment")
 
 
-def _ask_second(api: ApiClient, story: Story, wish: Wish, amount: Money) -> None:
+def _ask_second(api: ApiClient, story: Story, wish: Wish, amount: Money, inputs: Fields) -> None:
     """Ask somebody else to agree; nothing is posted until then."""
     st.warning("So much needs a second person. Nothing was posted; say why, and ask one.")
     reason = (st.text_area("Reason", max_chars=1000, key=wish.slot("reason")) or "").strip()
+    inputs.under("reason")
     if not st.button("Ask a second person", type="primary", key=wish.slot("ask"), disabled=not reason):
         return
     is_card = story.payment.kind is Kind.CARD
     kind = ApprovalKind.CARD_REFUND if is_card else ApprovalKind.WALLET_REFUND
     asked = AskApproval(kind=kind, subject=wish.payment_id, amount=Decimal(amount.major()), reason=reason)
     try:
-        calls.ask_approval(api, asked, f"{wish.key}-ask")
+        calls.approvals.ask_approval(api, asked, f"{wish.key}-ask")
     except ApiError as error:
-        _refused(error)
+        problems.refused(error, inputs)
         return
     st.session_state[wish.slot("done")] = "waiting for a second person"
     st.rerun(scope="fragment")
-
-
-def _refused(error: ApiError) -> None:
-    if isinstance(error, ApiUnreachable) and error.outcome_unknown:
-        st.error(
-            f"**{error.detail}**  \nWhether it was done is not known. Press again: this dialog carries "
-            "one key, so it cannot be done twice."
-        )
-    elif isinstance(error, ApiRefused) and error.code == "idempotency_key_reused":
-        st.error(
-            "**An earlier press of this dialog was carried out with another amount.** Close it and look."
-        )
-    else:
-        st.error(f"**{error.detail}**  \n{problems.advice(error)}")
 
 
 def _result(wish: Wish, became: str) -> None:

@@ -12,8 +12,9 @@ from payments_schema.errors import PaymentsError
 from payments_schema.ids import uuid7
 from payments_schema.money import Money, parse_major
 
-from payments_ui.api_client import ApiError, ApiUnreachable
+from payments_ui.api_client import ApiError
 from payments_ui.components import facts, money, problems
+from payments_ui.components.fields import AMOUNT_NAMES, Fields
 
 LARGE_MINOR = 100_000
 """From here on the amount is typed a second time, so that no slip of a digit goes through."""
@@ -35,7 +36,7 @@ class Deed:
     """What a dialog asks and does. look: reads anew what is acted on, and may raise `ApiError`.
 
     most: the amount may be less than this, and is not asked for without it. below: what else there is to
-    see, read anew as well.
+    see, read anew as well. ask: asks a second person where the API says that one is needed.
     """
 
     label: str
@@ -45,6 +46,7 @@ class Deed:
     most: Money | None = None
     wants_reason: bool = True
     below: Callable[[], Markup] | None = None
+    ask: Callable[[Filled], object] | None = None
 
 
 def button(deed: Deed, key: str, *, disabled: bool = False) -> None:
@@ -64,10 +66,15 @@ def dialog(deed: Deed, key: str) -> None:
         return
     if deed.warning:
         st.warning(deed.warning)
-    amount, is_sound = _amount(deed.most, key)
+    inputs = Fields()
+    amount, is_sound = _amount(deed.most, key, inputs)
+    if deed.ask is not None and st.session_state.get(f"second_{key}"):
+        _ask_second(deed.ask, amount, key, inputs)
+        return
     reason = ""
     if deed.wants_reason:
         reason = st.text_area("Reason", max_chars=255, key=f"reason_{key}", help="Kept in the audit trail.")
+        inputs.under("reason")
     if not st.button(f"{deed.label} now", type="primary", key=f"do_{key}", disabled=not is_sound):
         return
     said = (reason or "").strip()
@@ -77,27 +84,39 @@ def dialog(deed: Deed, key: str) -> None:
     try:
         deed.do(Filled(said, amount, key))
     except ApiError as error:
-        _refused(error)
+        if error.code == "approval_required" and deed.ask is not None:
+            st.session_state[f"second_{key}"] = True
+            _ask_second(deed.ask, amount, key, inputs)
+        else:
+            problems.refused(error, inputs)
         return
     st.toast(f"{deed.label}: done")
     st.rerun()
 
 
-def _refused(error: ApiError) -> None:
-    if isinstance(error, ApiUnreachable) and error.outcome_unknown:
-        st.error(
-            f"**{error.detail}**  \nPress again: this dialog carries one key, so it cannot be done twice."
-        )
-    else:
-        problems.show(error)
+def _ask_second(ask: Callable[[Filled], object], amount: Money | None, key: str, inputs: Fields) -> None:
+    """Ask somebody else to agree; nothing is done until then."""
+    st.warning("So much needs a second person. Nothing was done; say why, and ask one.")
+    reason = (st.text_area("Reason", max_chars=1000, key=f"why_{key}") or "").strip()
+    inputs.under("reason")
+    if not st.button("Ask a second person", type="primary", key=f"ask_{key}", disabled=not reason):
+        return
+    try:
+        ask(Filled(reason, amount, f"{key}-ask"))
+    except ApiError as error:
+        problems.refused(error, inputs)
+        return
+    st.toast("Asked: it waits for a second person among the approvals")
+    st.rerun()
 
 
-def _amount(most: Money | None, key: str) -> tuple[Money | None, bool]:
+def _amount(most: Money | None, key: str, inputs: Fields) -> tuple[Money | None, bool]:
     """Ask how much, and a second time where it is much; False while what is typed will not do."""
     if most is None:
         return None, True
     limit = money.spoken(most.major(), most.currency)
     typed = st.text_input(f"Amount, at most {limit}", most.major(), key=f"amount_{key}", max_chars=30) or ""
+    inputs.under(*AMOUNT_NAMES)
     try:
         amount = parse_major(typed.strip().replace(",", ""), most.currency)
     except PaymentsError as error:

@@ -40,7 +40,7 @@ def show(api: ApiClient, *, refresh_s: int) -> None:
     live.follow(
         "approvals",
         (chosen, cursor),
-        load=lambda: calls.approvals(api, chosen, cursor),
+        load=lambda: calls.approvals.approvals(api, chosen, cursor),
         show=lambda page: _show(page, chosen, cursor),
         every_s=refresh_s,
         live=is_live,
@@ -122,7 +122,7 @@ def deeds(api: ApiClient, number: int) -> dict[str, deed.Deed]:
     """Agree, reject, or take one's own request back."""
 
     def look() -> deed.Named:
-        one = calls.approval(api, number)
+        one = calls.approvals.approval(api, number)
         return [
             ("What", KINDS[one.kind]),
             ("Subject", _subject(one, one.subject)),
@@ -136,7 +136,7 @@ def deeds(api: ApiClient, number: int) -> dict[str, deed.Deed]:
         return deed.Deed(
             word,
             look,
-            lambda said: calls.decide_approval(
+            lambda said: calls.approvals.decide_approval(
                 api,
                 number,
                 DecideApproval(decision="approve" if word == "Approve" else "reject", reason=said.reason),
@@ -146,14 +146,16 @@ def deeds(api: ApiClient, number: int) -> dict[str, deed.Deed]:
             below=(lambda: _preview(api, number)) if word == "Approve" else None,
         )
 
-    own = deed.Deed("Withdraw", look, lambda _said: calls.withdraw_approval(api, number), wants_reason=False)
+    own = deed.Deed(
+        "Withdraw", look, lambda _said: calls.approvals.withdraw_approval(api, number), wants_reason=False
+    )
     return {"approve": decided("Approve"), "reject": decided("Reject"), "withdraw": own}
 
 
 def _preview(api: ApiClient, number: int) -> Markup:
     """The entries that a card refund would post now."""
-    one = calls.approval(api, number)
+    one = calls.approvals.approval(api, number)
     if one.kind is not ApprovalKind.CARD_REFUND:
         return Markup("")
     minor = parse_major(one.amount, one.currency).minor
-    return act.drawn_preview(calls.preview_card(api, one.subject, "refund", minor))
+    return act.drawn_preview(calls.payments.preview_card(api, one.subject, "refund", minor))

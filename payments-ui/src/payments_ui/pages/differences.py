@@ -31,7 +31,7 @@ def show(api: ApiClient, *, refresh_s: int) -> None:
     live.follow(
         "differences",
         cursor,
-        load=lambda: calls.differences(api, cursor),
+        load=lambda: calls.ledger.differences(api, cursor),
         show=lambda page: _show(page, cursor),
         every_s=refresh_s,
         live=is_live,
@@ -101,7 +101,7 @@ def dialog(api: ApiClient, label: str, keys: dict[str, str]) -> None:
     refused = 0
     for payment_id, key in keys.items():
         try:
-            calls.adjust(api, payment_id, asked, key)
+            calls.ledger.adjust(api, payment_id, asked, key)
         except ApiError as error:
             if error.code == "approval_required" and _asked_second(api, payment_id, asked, key):
                 continue
@@ -119,7 +119,7 @@ def _asked_second(api: ApiClient, payment_id: str, wanted: AdjustDifference, key
         kind=ApprovalKind.WRITE_OFF, subject=payment_id, amount=wanted.amount, reason=wanted.reason
     )
     try:
-        made = calls.ask_approval(api, asked, f"{key}-ask")
+        made = calls.approvals.ask_approval(api, asked, f"{key}-ask")
     except ApiError as error:
         st.error(f"…{payment_id[-12:]}: {error.detail}")
         return False
@@ -152,7 +152,7 @@ def _part(api: ApiClient, keys: dict[str, str]) -> tuple[Decimal | None, bool]:
 def _sides(api: ApiClient, payment_id: str) -> Markup:
     """The difference on top, and both sides beneath it."""
     try:
-        detail, done = api.payment(payment_id), calls.adjustments(api, payment_id)
+        detail, done = api.payment(payment_id), calls.ledger.adjustments(api, payment_id)
     except ApiError as error:
         return Markup("<p>{}: {}</p>").format(payment_id, error.detail)
     payment, verdict = detail.payment, detail.reconciliation

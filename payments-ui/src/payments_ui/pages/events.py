@@ -33,7 +33,7 @@ def show(api: ApiClient) -> None:
 
 def _subscriptions(api: ApiClient) -> None:
     st.markdown("##### Subscriptions", anchors=False)
-    found = calls.subscriptions(api)
+    found = calls.events.subscriptions(api)
     if not found:
         problems.nothing_here("Nobody is told of events", "A subscription is made by the API.")
         return
@@ -51,7 +51,7 @@ def _subscriptions(api: ApiClient) -> None:
 
 def _incoming(api: ApiClient, cursor: str) -> None:
     st.markdown("##### Incoming payment events", anchors=False)
-    page = calls.incoming(api, cursor)
+    page = calls.events.incoming(api, cursor)
     if not page.data:
         problems.nothing_here("No payment event yet", "They come in at /webhooks/payments.")
         return
@@ -115,13 +115,13 @@ def repair(api: ApiClient, event: PaymentEventView, meant: UUID) -> deed.Deed:
         return [
             ("Event", facts.code(str(event.event_id))),
             ("It named", facts.code(str(event.invoice_id))),
-            ("It counts for", facts.code(str(calls.invoice(api, str(meant)).id))),
+            ("It counts for", facts.code(str(calls.invoices.invoice(api, str(meant)).id))),
             ("Cents", f"{event.amount_cents:,}"),
         ]
 
     def put_right(said: deed.Filled) -> None:
         wish = RepairEvent(reason=said.reason, invoice_id=meant)
-        calls.repair_event(api, str(event.event_id), wish, said.key)
+        calls.events.repair_event(api, str(event.event_id), wish, said.key)
 
     warning = "An edited copy is applied; the original is kept."
     return deed.Deed("Repair", look, put_right, warning=warning)
@@ -129,7 +129,7 @@ def repair(api: ApiClient, event: PaymentEventView, meant: UUID) -> deed.Deed:
 
 def _deliveries(api: ApiClient, subscription: str, cursor: str) -> None:
     _subscription(api, subscription)
-    page = calls.deliveries(api, subscription, cursor)
+    page = calls.events.deliveries(api, subscription, cursor)
     st.markdown("##### Deliveries", anchors=False)
     if not page.data:
         problems.nothing_here("Nothing delivered yet", "Events are sent as they happen.")
@@ -161,7 +161,7 @@ def _answer(delivery: Delivery) -> str:
 
 
 def _subscription(api: ApiClient, subscription: str) -> None:
-    found = calls.subscription(api, subscription)
+    found = calls.events.subscription(api, subscription)
     named = [
         ("Address", found.url),
         ("Topics", ", ".join(found.types) or "all"),
@@ -174,7 +174,7 @@ def _subscription(api: ApiClient, subscription: str) -> None:
         deed.Deed(
             action.capitalize(),
             lambda: named,
-            lambda _said: calls.switch_subscription(api, subscription, action),
+            lambda _said: calls.events.switch_subscription(api, subscription, action),
             warning="Events wait until it is enabled again." if action == "disable" else "",
             wants_reason=False,
         ),
@@ -189,7 +189,7 @@ def _one_delivery(api: ApiClient, subscription: str, deliveries: list[Delivery])
     delivery = by_number.get(chosen or 0)
     if delivery is None:
         return
-    body = calls.event(api, delivery.subject, delivery.event_id)
+    body = calls.events.event(api, delivery.subject, delivery.event_id)
     st.markdown("###### Body", anchors=False)
     if body is None:
         st.caption("The event is not listed any more.")
@@ -217,7 +217,7 @@ def send_again(api: ApiClient, subscription: str, delivery: Delivery) -> deed.De
     return deed.Deed(
         "Send again",
         lambda: named,
-        lambda _said: calls.replay(api, subscription, delivery.id),
+        lambda _said: calls.events.replay(api, subscription, delivery.id),
         warning="The receiver gets the same event once more, under the same id.",
         wants_reason=False,
     )

@@ -4,10 +4,12 @@ It must not decide what an invoice is worth: the API says what is open.
 """
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import streamlit as st
 from markupsafe import Markup
 from payments_schema.money import Money
+from payments_schema.wire.approvals import ApprovalKind, AskApproval
 from payments_schema.wire.invoices import (
     CustomerCredit,
     InvoiceDetail,
@@ -29,8 +31,8 @@ def show(api: ApiClient) -> None:
     header.title("Invoices", "What was billed, what was paid, what is open.")
     try:
         if invoice_id:
-            invoice = calls.invoice(api, invoice_id)
-            held = calls.customer_credit(api, invoice.customer) if invoice.customer else []
+            invoice = calls.invoices.invoice(api, invoice_id)
+            held = calls.invoices.customer_credit(api, invoice.customer) if invoice.customer else []
             _actions(api, invoice, held)
             _one(invoice, held)
         else:
@@ -52,7 +54,7 @@ def _list(api: ApiClient) -> None:
     if chosen != asked:
         st.query_params.from_dict({"status": chosen} if chosen else {})
         cursor = ""
-    page = calls.invoices(api, chosen, cursor)
+    page = calls.invoices.invoices(api, chosen, cursor)
     if not page.data:
         problems.nothing_here("No invoice", "Nothing was billed that is like that.")
         return
@@ -97,14 +99,14 @@ def deeds(api: ApiClient, invoice: InvoiceDetail, held: list[CustomerCredit]) ->
     payable = min(credit, invoice.open_cents)
 
     def look() -> deed.Named:
-        return _named(calls.invoice(api, id_))
+        return _named(calls.invoices.invoice(api, id_))
 
     found: dict[str, deed.Deed] = {}
     if "credit_note" in allowed:
         found["credit_note"] = deed.Deed(
             "Credit note",
             look,
-            lambda said: calls.credit_note(api, id_, _minor(said), said.reason, said.key),
+            lambda said: calls.invoices.credit_note(api, id_, _minor(said), said.reason, said.key),
             warning="This part of the claim is given up.",
             most=Money(invoice.open_cents, invoice.currency),
         )
@@ -112,7 +114,7 @@ def deeds(api: ApiClient, invoice: InvoiceDetail, held: list[CustomerCredit]) ->
         found["allocate"] = deed.Deed(
             "Pay with credit",
             look,
-            lambda said: calls.allocate_credit(api, id_, _minor(said), said.key),
+            lambda said: calls.invoices.allocate_credit(api, id_, _minor(said), said.key),
             most=Money(payable, invoice.currency),
             wants_reason=False,
         )
@@ -120,7 +122,7 @@ def deeds(api: ApiClient, invoice: InvoiceDetail, held: list[CustomerCredit]) ->
         found["void"] = deed.Deed(
             "Void",
             look,
-            lambda said: calls.void_invoice(api, id_, said.reason, said.key),
+            lambda said: calls.invoices.void_invoice(api, id_, said.reason, said.key),
             warning="The whole claim is given up.",
         )
     if invoice.customer and credit > 0:
@@ -130,15 +132,25 @@ def deeds(api: ApiClient, invoice: InvoiceDetail, held: list[CustomerCredit]) ->
 
 def _refund(api: ApiClient, customer: str, credit: Money) -> deed.Deed:
     def look() -> deed.Named:
-        held = calls.customer_credit(api, customer)
+        held = calls.invoices.customer_credit(api, customer)
         lines = [(f"Credit {one.currency}", _cell(one.credit_cents, one.currency)) for one in held]
         return [("Customer", customer), *lines]
 
     def give_back(said: deed.Filled) -> None:
         asked = RefundCredit(customer=customer, currency=credit.currency, amount_cents=_minor(said))
-        calls.refund_credit(api, asked, said.key)
+        calls.invoices.refund_credit(api, asked, said.key)
 
-    return deed.Deed("Refund credit", look, give_back, most=credit, wants_reason=False)
+    def ask(said: deed.Filled) -> None:
+        amount = said.amount or credit
+        asked = AskApproval(
+            kind=ApprovalKind.CREDIT_REFUND,
+            subject=f"{credit.currency}:{customer}",
+            amount=Decimal(amount.major()),
+            reason=said.reason,
+        )
+        calls.approvals.ask_approval(api, asked, said.key)
+
+    return deed.Deed("Refund credit", look, give_back, most=credit, wants_reason=False, ask=ask)
 
 
 def _minor(said: deed.Filled) -> int | None:

@@ -35,7 +35,10 @@ def show(api: ApiClient, *, refresh_s: int) -> None:
     live.follow(
         "jobs",
         (chosen, queue, cursor),
-        load=lambda: Picture(calls.queues(api), calls.jobs(api, status=chosen, queue=queue, cursor=cursor)),
+        load=lambda: Picture(
+            calls.operations.queues(api),
+            calls.operations.jobs(api, status=chosen, queue=queue, cursor=cursor),
+        ),
         show=lambda picture: _show(picture, chosen, queue, cursor),
         every_s=refresh_s,
         live=is_live,
@@ -145,7 +148,11 @@ def dialog(api: ApiClient, action: str, job: Job) -> None:
     if not st.button(f"{action} it", type="primary", key=f"do_{action}_{job.id}"):
         return
     try:
-        done = calls.retry_job(api, str(job.id)) if action == "Retry" else calls.discard_job(api, str(job.id))
+        done = (
+            calls.operations.retry_job(api, str(job.id))
+            if action == "Retry"
+            else calls.operations.discard_job(api, str(job.id))
+        )
     except ApiError as error:
         # A second press, or somebody else was faster: the API says how it stands now.
         problems.show(error)

@@ -32,15 +32,15 @@ def show(api: ApiClient) -> None:
     st.html(str(Markup('<nav class="pay-views" aria-label="Views">{}</nav>').format(links)))
     try:
         if account_id:
-            _statement(calls.statement(api, account_id, cursor), cursor)
+            _statement(calls.ledger.statement(api, account_id, cursor), cursor)
         elif asked == "accounts":
-            st.html(str(_accounts(calls.accounts(api, cursor), cursor)))
+            st.html(str(_accounts(calls.ledger.accounts(api, cursor), cursor)))
         elif asked == "chart":
-            st.html(str(_chart(calls.chart(api))))
+            st.html(str(_chart(calls.ledger.chart(api))))
         elif asked == "periods":
-            _periods(calls.periods(api))
+            _periods(calls.ledger.periods(api))
         else:
-            _trial(calls.trial_balance(api))
+            _trial(calls.ledger.trial_balance(api))
     except ApiError as error:
         problems.show(error)
 

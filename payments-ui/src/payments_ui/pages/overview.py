@@ -40,7 +40,9 @@ def show(api: ApiClient, *, refresh_s: int) -> None:
     live.follow(
         "overview",
         "overview",
-        load=lambda: Picture(calls.overview(api), calls.queues(api), calls.health(api)),
+        load=lambda: Picture(
+            calls.operations.overview(api), calls.operations.queues(api), calls.operations.health(api)
+        ),
         show=_show,
         every_s=refresh_s * SLOWER,
         live=is_live,
@@ -48,7 +50,7 @@ def show(api: ApiClient, *, refresh_s: int) -> None:
     live.follow(
         "books",
         "books",
-        load=lambda: calls.integrity(api),
+        load=lambda: calls.ledger.integrity(api),
         show=_books,
         every_s=60,
         live=is_live,

@@ -92,7 +92,7 @@ def _ask_for_id() -> None:
 
 
 def _read(api: ApiClient, payment_id: str) -> Picture:
-    story = calls.story(api, payment_id)
+    story = calls.payments.story(api, payment_id)
     return Picture(story, api.payment(payment_id) if story.payment.kind is Kind.DIRECT else None)
 
 

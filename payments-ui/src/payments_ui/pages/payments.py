@@ -13,7 +13,7 @@ from payments_schema.wire.operations import Kind
 
 from payments_ui import state
 from payments_ui.api_client import ApiClient, PaymentPage
-from payments_ui.components import header, live, payments_table, problems, status, times
+from payments_ui.components import header, live, payments_table, problems, status, times, views
 from payments_ui.state import Filters
 
 ANY = ""
@@ -28,7 +28,7 @@ def show(api: ApiClient, *, refresh_s: int) -> None:
         action=("New payment", state.CREATE_PATH),
     )
     asked = Filters.from_address(st.query_params)
-    _views(asked)
+    links = views.start(asked)
     filters, is_live = _filters(asked)
     query = filters.query(times.reader_zone())
     live.follow(
@@ -41,17 +41,7 @@ def show(api: ApiClient, *, refresh_s: int) -> None:
     )
     export = Markup('<p class="pay-more"><a href="{}" download="payments.csv">Export these as CSV</a></p>')
     st.html(str(export.format(state.export_link(query))))
-
-
-def _views(asked: Filters) -> None:
-    here = asked.at("")
-    links = Markup(" ").join(
-        Markup('<a href="{}"{}>{}</a>').format(
-            state.payments_link(filters), Markup(' aria-current="page"') if filters == here else "", name
-        )
-        for name, filters in state.VIEWS.items()
-    )
-    st.html(str(Markup('<nav class="pay-views" aria-label="Views">{}</nav>').format(links)))
+    views.finish(api, filters, links)
 
 
 def _filters(asked: Filters) -> tuple[Filters, bool]:

@@ -27,7 +27,7 @@ def show(api: ApiClient) -> None:
     header.title("Statements", "What providers say they moved, against what we booked.")
     st.markdown("##### Age of what is open", anchors=False)
     try:
-        _ages(calls.wallet_ageing(api))
+        _ages(calls.wallets.wallet_ageing(api))
         st.markdown("##### Lines", anchors=False)
         _lines(api)
     except ApiError as error:
@@ -55,12 +55,12 @@ def _lines(api: ApiClient) -> None:
     after = st.query_params.get("after", "") if chosen == asked else ""
     if chosen != asked:
         st.query_params.from_dict({"state": chosen})
-    lines = calls.statement_lines(api, chosen, after if after.isdecimal() and len(after) < 19 else "")
+    lines = calls.wallets.statement_lines(api, chosen, after if after.isdecimal() and len(after) < 19 else "")
     if not lines:
         problems.nothing_here("No line", "None of this state, or none further on.")
     else:
         st.html(str(_table(lines)))
-    last = str(lines[-1].id) if len(lines) == calls.STATEMENT_ROWS else ""
+    last = str(lines[-1].id) if len(lines) == calls.wallets.STATEMENT_ROWS else ""
     links = [grid.link(state.page_link(state.STATEMENTS_PATH, state=chosen), "First lines")] if after else []
     if last:
         address = state.page_link(state.STATEMENTS_PATH, state=chosen, after=last)
@@ -105,7 +105,7 @@ def _bring(api: ApiClient) -> None:
     if file is None:
         return
     try:
-        _taken(calls.upload_statement(api, provider, file))
+        _taken(calls.wallets.upload_statement(api, provider, file))
     except ApiError as error:
         problems.show(error)
 

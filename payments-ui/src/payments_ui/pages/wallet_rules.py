@@ -13,7 +13,7 @@ from pydantic import JsonValue, ValidationError
 
 from payments_ui import calls
 from payments_ui.api_client import ApiClient, ApiError
-from payments_ui.calls import TryRules
+from payments_ui.calls.wallets import TryRules
 from payments_ui.components import deed, facts, grid, header, problems, times
 
 VERDICTS = ("block", "review", "allow")
@@ -24,7 +24,7 @@ def show(api: ApiClient) -> None:
     """Show the page."""
     header.title("Wallet rules", "What is stopped, where payments go, and who is always let through or not.")
     try:
-        rules = calls.wallet_rules(api)
+        rules = calls.wallets.wallet_rules(api)
     except ApiError as error:
         problems.show(error)
         return
@@ -77,7 +77,7 @@ def _dry_run(api: ApiClient, rules: RulesView) -> None:
         st.caption(":red[This is not a JSON object.]")
         return
     try:
-        _judged(calls.try_rules(api, asked))
+        _judged(calls.wallets.try_rules(api, asked))
     except ApiError as error:
         problems.show(error)
 
@@ -96,7 +96,7 @@ def _judged(found: DryRun) -> None:
 
 def _lists(api: ApiClient) -> None:
     try:
-        listed = calls.risk_list(api)
+        listed = calls.wallets.risk_list(api)
     except ApiError as error:
         problems.show(error)
         return
@@ -110,8 +110,8 @@ def _lists(api: ApiClient) -> None:
         st.html(str(grid.table("Lists", heads, rows)))
     else:
         problems.nothing_here("Nobody is listed", "Each payment is judged by the rules alone.")
-    if len(listed) == calls.LISTED_ROWS:
-        st.caption(f"The first {calls.LISTED_ROWS:,}; there may be more.")
+    if len(listed) == calls.wallets.LISTED_ROWS:
+        st.caption(f"The first {calls.wallets.LISTED_ROWS:,}; there may be more.")
     _enlist(api)
 
 
@@ -148,8 +148,8 @@ def listing(api: ApiClient, label: str, kind: str, subject: str, verdict: str) -
     def do(said: deed.Filled) -> None:
         given = {kind: subject, "reason": said.reason}
         if is_put:
-            calls.put_on_list(api, PutOnList.model_validate({**given, "verdict": verdict}))
+            calls.wallets.put_on_list(api, PutOnList.model_validate({**given, "verdict": verdict}))
         else:
-            calls.take_off_list(api, TakeOffList.model_validate(given))
+            calls.wallets.take_off_list(api, TakeOffList.model_validate(given))
 
     return deed.Deed(label, look, do, warning="It counts from the next payment on.")

@@ -22,8 +22,8 @@ def show(api: ApiClient) -> None:
     """Show the page."""
     header.title("Wallet operations", "Mobile-money payments that wait for somebody's decision.")
     try:
-        waiting, proposed = calls.wallet_reviews(api), calls.matches(api, "proposed")
-        providers = calls.wallet_providers(api)
+        waiting, proposed = calls.wallets.wallet_reviews(api), calls.wallets.matches(api, "proposed")
+        providers = calls.wallets.wallet_providers(api)
     except ApiError as error:
         problems.show(error)
         return
@@ -94,7 +94,7 @@ def decision(api: ApiClient, label: str, match: MatchView) -> deed.Deed:
     """Confirm or reject one proposal, looked at again by its number."""
 
     def look() -> deed.Named:
-        now = next((one for one in calls.matches(api, "proposed") if one.id == match.id), None)
+        now = next((one for one in calls.wallets.matches(api, "proposed") if one.id == match.id), None)
         if now is None:
             return [("Proposal", str(match.id)), ("State", "decided by somebody else meanwhile")]
         return [
@@ -106,7 +106,7 @@ def decision(api: ApiClient, label: str, match: MatchView) -> deed.Deed:
 
     def decide(said: deed.Filled) -> None:
         word = DecideMatch(decision="confirm" if label == "Confirm" else "reject")
-        calls.decide_match(api, match.id, word, said.key)
+        calls.wallets.decide_match(api, match.id, word, said.key)
 
     warning = "The ledger books the difference." if label == "Confirm" and match.difference_minor else ""
     return deed.Deed(label, look, decide, warning=warning, wants_reason=False)
@@ -142,7 +142,7 @@ def _reviews(api: ApiClient, waiting: list[WalletView]) -> None:
 
 def _dialog(api: ApiClient, label: str, payment: WalletView, key: str) -> None:
     try:
-        detail = calls.wallet(api, payment.id)  # as it is now, by its id
+        detail = calls.payments.wallet(api, payment.id)  # as it is now, by its id
     except ApiError as error:
         problems.show(error)
         return
@@ -162,7 +162,7 @@ def _dialog(api: ApiClient, label: str, payment: WalletView, key: str) -> None:
         return
     decision = DecideReview(decision="approve" if label == "Approve" else "reject", reason=reason)
     try:
-        calls.decide_review(api, payment.id, decision, key)
+        calls.wallets.decide_review(api, payment.id, decision, key)
     except ApiError as error:
         problems.show(error)
         return
