@@ -21,11 +21,17 @@ class StepFailed(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to prove. `run` returns its evidence or raises StepFailed."""
+    """One thing to prove. `run` returns its evidence or raises StepFailed.
+
+    touches: the services and tasks whose restart may change its outcome (empty: those of its scenario);
+    needs: the steps before it whose payment, row or entry it looks at (None: all before it).
+    """
 
     id: str
     name: str
     run: Callable[[], Evidence]
+    touches: frozenset[str] = frozenset()
+    needs: tuple[str, ...] | None = None
 
 
 class Scenario(Protocol):

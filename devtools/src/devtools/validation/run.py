@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 from devtools import console
@@ -19,18 +19,27 @@ Watcher = Callable[[Outcome], None]
 TASK = "validate"
 
 
-def run(chosen: Sequence[Registration], world: World, watch: Watcher) -> list[Outcome]:
-    """Every step's outcome, in order; `watch` is told of each as soon as it is known."""
+def run(
+    chosen: Sequence[Registration], world: World, watch: Watcher, only: Container[str] | None = None
+) -> list[Outcome]:
+    """Every step's outcome, in order; `watch` is told of each as soon as it is known. only: see there."""
     outcomes: list[Outcome] = []
     for registration in chosen:
-        outcomes += run_scenario(registration.make(world), world, watch)
+        outcomes += run_scenario(registration.make(world), world, watch, only)
     return outcomes
 
 
-def run_scenario(scenario: Scenario, world: World, watch: Watcher) -> list[Outcome]:
-    """The outcomes of one scenario; after a failed step the rest are not run."""
+def run_scenario(
+    scenario: Scenario, world: World, watch: Watcher, only: Container[str] | None = None
+) -> list[Outcome]:
+    """The outcomes of one scenario; after a failed step the rest are not run.
+
+    only: the ids of steps, with those that they need; the others are passed over (None: every step is run).
+    """
     outcomes: list[Outcome] = []
     for step in scenario.steps():
+        if only is not None and step.id not in only:
+            continue
         if any(not outcome.passed for outcome in outcomes):
             outcomes.append(Outcome(step, was_run=False))
             continue

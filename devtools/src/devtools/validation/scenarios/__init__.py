@@ -14,16 +14,24 @@ from dataclasses import dataclass
 from devtools.validation.model import Scenario
 from devtools.validation.world import World
 
+STORE = frozenset(("postgres", "migrate"))
+API = STORE | {"api"}
+WORKER = API | {"worker"}
+
 
 @dataclass(frozen=True)
 class Registration:
-    """One scenario; `order` sorts them, and `is_default` ones run without `--all`."""
+    """One scenario; `order` sorts them, and `is_default` ones run without `--all`.
+
+    touches: the services and tasks that its steps go through; empty: any restart may matter to them.
+    """
 
     id: str
     title: str
     order: int
     make: Callable[[World], Scenario]
     is_default: bool = False
+    touches: frozenset[str] = frozenset()
 
 
 def registered(*, everything: bool) -> list[Registration]:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import cast
 
 from devtools.validation.model import Evidence, Step, StepFailed
-from devtools.validation.scenarios import Registration
+from devtools.validation.scenarios import API, Registration
 from devtools.validation.world import Answer, World
 
 BASE = "/api/v1/payments"
@@ -130,4 +130,4 @@ def _expect(answer: Answer, status: int, members: Mapping[str, object]) -> None:
         raise StepFailed(f"{status} with {dict(members)}", str(answer), service="api")
 
 
-SCENARIO = Registration("cards", "A card payment and its ledger", 20, CardScenario)
+SCENARIO = Registration("cards", "A card payment and its ledger", 20, CardScenario, touches=API)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
 from devtools.validation.model import Evidence, Step, StepFailed
-from devtools.validation.scenarios import Registration
+from devtools.validation.scenarios import WORKER, Registration
 from devtools.validation.world import World, eventually
 
 INVOICES = "/api/v1/invoices"
@@ -89,4 +89,4 @@ class InvoiceScenario:
         return sums
 
 
-SCENARIO = Registration("invoices", "An invoice paid by events", 45, InvoiceScenario)
+SCENARIO = Registration("invoices", "An invoice paid by events", 45, InvoiceScenario, touches=WORKER)

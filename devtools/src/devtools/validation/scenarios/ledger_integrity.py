@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from devtools.validation.model import Evidence, Step, StepFailed
-from devtools.validation.scenarios import Registration
+from devtools.validation.scenarios import WORKER, Registration
 from devtools.validation.world import World
 
 
@@ -35,4 +35,6 @@ class LedgerIntegrityScenario:
         return {"checks": len(checks), "names": ", ".join(str(check.get("name")) for check in checks)}
 
 
-SCENARIO = Registration("ledger-integrity", "The ledger's own audit", 90, LedgerIntegrityScenario)
+SCENARIO = Registration(
+    "ledger-integrity", "The ledger's own audit", 90, LedgerIntegrityScenario, touches=WORKER
+)

@@ -18,7 +18,7 @@ from typing import NamedTuple, cast
 from uuid import uuid4
 
 from devtools.validation.model import Evidence, Step, StepFailed
-from devtools.validation.scenarios import Registration
+from devtools.validation.scenarios import WORKER, Registration
 from devtools.validation.world import World, eventually
 
 SUBSCRIPTIONS = "/api/v1/webhooks/subscriptions"
@@ -230,4 +230,6 @@ class OutgoingScenario:
         return {"subscription": "deleted"}
 
 
-SCENARIO = Registration("outgoing-events", "An event sent to who subscribed", 46, OutgoingScenario)
+SCENARIO = Registration(
+    "outgoing-events", "An event sent to who subscribed", 46, OutgoingScenario, touches=WORKER
+)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from devtools.validation.model import Evidence, Step, StepFailed
-from devtools.validation.scenarios import Registration
+from devtools.validation.scenarios import API, WORKER, Registration
 from devtools.validation.world import Answer, World, eventually
 
 ACCOUNT = "ACC-VALIDATE-001"
@@ -31,14 +31,15 @@ class PaymentScenario:
 
     def steps(self) -> Sequence[Step]:
         """The seven, in order."""
+        made, done, booked = ("payment-creation",), ("worker-processing",), ("ledger-updates",)
         return [
-            Step("payment-creation", "Payment creation", self.create),
-            Step("database-persistence", "Database persistence", self.find_row),
-            Step("job-queue", "Job queue", self.find_job),
-            Step("worker-processing", "Worker processing", self.await_worker),
-            Step("ledger-updates", "Ledger updates", self.find_entry),
-            Step("balance-endpoint", "Balance endpoint", self.compare_balance),
-            Step("idempotency", "Idempotency", self.replay),
+            Step("payment-creation", "Payment creation", self.create, API, ()),
+            Step("database-persistence", "Database persistence", self.find_row, API, made),
+            Step("job-queue", "Job queue", self.find_job, API, made),
+            Step("worker-processing", "Worker processing", self.await_worker, WORKER, made),
+            Step("ledger-updates", "Ledger updates", self.find_entry, WORKER, done),
+            Step("balance-endpoint", "Balance endpoint", self.compare_balance, WORKER, booked),
+            Step("idempotency", "Idempotency", self.replay, API, made),
         ]
 
     def _post(self) -> Answer:
@@ -195,4 +196,6 @@ def _same(wanted: Mapping[str, object], seen: Mapping[str, object], what: str, s
         raise StepFailed(f"{what} with {expected}", found, service=service)
 
 
-SCENARIO = Registration("payment", "A payment that reconciles", 10, PaymentScenario, is_default=True)
+SCENARIO = Registration(
+    "payment", "A payment that reconciles", 10, PaymentScenario, is_default=True, touches=WORKER
+)

@@ -11,7 +11,7 @@ from typing import cast
 from uuid import uuid4
 
 from devtools.validation.model import Evidence, Step, StepFailed
-from devtools.validation.scenarios import Registration
+from devtools.validation.scenarios import WORKER, Registration
 from devtools.validation.world import World, eventually
 
 DEADLINE_S = 30.0
@@ -187,4 +187,6 @@ def _new_phone() -> str:
     return f"0244{secrets.randbelow(900_000) + 100_000:06d}"
 
 
-SCENARIO = Registration("wallets", "Wallet payments", 40, WalletScenario)
+SCENARIO = Registration(
+    "wallets", "Wallet payments", 40, WalletScenario, touches=WORKER | {"provider-simulator"}
+)
