@@ -59,6 +59,7 @@ class Definition:
     ready_deadline_s: float = DEFAULT_READY_DEADLINE_S
     live: Probe | None = None
     stop_command: str = ""
+    clear_command: str = ""
     stop_signal: str = "SIGTERM"
     grace_s: float = FORMAT_GRACE_S
     restart_policy: str = "never"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from devtools.manifest.containers import ENGINES
+
 FILE = """
 services:
   db:
@@ -74,16 +76,27 @@ def test_commands_run_in_containers_and_leave_none(folder, engine):
     assert f"-v {folder.root}:{folder.root} -w {folder.root} -e COLOUR=red -e HOME" in begun
     assert f"exec {name} sh -c test -f colour" in said
     assert f"stop -t 108 {name}" in said
-    # Before a start and after a stop: whatever a killed client may have left is gone.
+    # Before a start and after its end: whatever a killed client may have left is gone.
     assert said.count(f"rm -f {name}") == 2
 
 
 def test_an_engine_that_does_not_answer_is_told_in_its_words(folder, engine):
-    (engine / "docker").write_text("#!/bin/sh\necho 'Cannot connect to the daemon' >&2\nexit 1\n")
+    for name in ENGINES:
+        (engine / name).write_text("#!/bin/sh\necho 'Cannot connect to the daemon' >&2\nexit 1\n")
+        (engine / name).chmod(0o755)
     folder.write(FILE)
     done = folder.up(status=1)
     assert "db failed: runs on docker (db:1), and " in done.stderr
     assert "docker does not answer: Cannot connect to the daemon" in done.stderr
+
+
+def test_a_client_without_its_daemon_does_not_hide_an_engine_that_answers(folder, engine):
+    (engine / "podman").write_text(ENGINE)
+    (engine / "podman").chmod(0o755)
+    (engine / "docker").write_text("#!/bin/sh\nexit 1\n")
+    folder.write(FILE).up()
+    assert "run --rm" in (engine / "said").read_text()
+    folder.down()
 
 
 def test_no_engine_at_all_is_told(folder):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from devtools import console, identity
 from devtools.cli.interrupt import Interrupts
 from devtools.cli.progress import Progress
-from devtools.errors import FAILED, INTERRUPTED, DevtoolsError
+from devtools.errors import FAILED, INTERRUPTED, DevtoolsError, WrongUse
 from devtools.instances import before_down
 from devtools.session import Session, has_leftovers, launched, open_session
 from devtools.supervisor import launch
@@ -31,16 +31,27 @@ def command(
     session = open_session()
     for name in before_down(session.workspace):
         console.say(f"instance {name} is stopped: its database is here")
-    started = None
-    if not session.client.is_there():
-        if not has_leftovers(session.workspace):
-            console.say("nothing is running here")
-            return 0
-        console.say("the supervisor is gone; ends what it left behind")
-        started = launched(session)
-        if started is not None:
-            launch.await_ready(started, session.workspace.state_dir)
-    return _bring_down(session, Progress(quiet=quiet))
+    if session.client.is_there():
+        return _bring_down(session, Progress(quiet=quiet))
+    if not has_leftovers(session.workspace):
+        console.say("containers are removed" if _sweep(session) else "nothing is running here")
+        return 0
+    console.say("the supervisor is gone; ends what it left behind")
+    started = launched(session)
+    if started is not None:
+        launch.await_ready(started, session.workspace.state_dir)
+    status = _bring_down(session, Progress(quiet=quiet))
+    _sweep(session)
+    return status
+
+
+def _sweep(session: Session) -> int:
+    """Remove containers, which outlive a killed client; no engine is asked where no command wants one."""
+    from devtools.manifest import containers
+
+    with contextlib.suppress(WrongUse):  # with bad files, too, what runs must end
+        return containers.find(session.workspace, session.files[0], session.user).sweep(session.user)
+    return 0
 
 
 def _bring_down(session: Session, progress: Progress) -> int:

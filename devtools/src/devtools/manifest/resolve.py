@@ -218,10 +218,11 @@ def _contained(definition: Definition, runs_on: RunsOn | None, engine: Container
         ready = replace(ready, command=engine.inside(name, ready.command))
     return replace(
         definition,
-        command=engine.start(name, definition.command, runs_on),
+        command=engine.start(name, definition.command, runs_on, definition.env),
         ready=ready,
         # A signal would reach the engine's client only; killed, it leaves the container behind.
         stop_command=engine.stop(name, definition.stop_command, definition.grace_s),
+        clear_command=engine.removal(name),
     )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from devtools.supervisor.reaper import Reaper
 
 STOP_COMMAND_GRACE_S = 120.0
+CLEAR_COMMAND_GRACE_S = 30.0
 STRAY_GRACE_S = 3.0
 ON_REQUEST = "stopped on request"
 KILLED = "killed at once, on request"
@@ -157,6 +158,7 @@ class Engine:
             gone = await run.kill(current)
         else:
             gone = await run.end(current, definition.stop_signal, grace)
+        await self.clear(node)
         await self.wait_for_ports(node, current)
         if current.is_killed:
             verdict = ("stopped", KILLED)
@@ -182,6 +184,16 @@ class Engine:
             return "failed", f"its stop command did not end within {limit:g} s"
         code = stopping.exited.result()
         return None if code == 0 else ("failed", f"its stop command exited {code}")
+
+    async def clear(self, node: Node) -> None:
+        """Remove what a run that has ended leaves outside of its processes: its container."""
+        if not node.definition.clear_command:
+            return
+        with contextlib.suppress(OSError):
+            log = self.logs.open(node.id)
+            clearing = self.spawn(node, node.definition.clear_command, log.descriptor, suffix="clear")
+            await asyncio.wait([clearing.exited], timeout=CLEAR_COMMAND_GRACE_S)
+            await run.kill(clearing)
 
     async def stop_all(
         self,

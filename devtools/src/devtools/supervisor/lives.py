@@ -81,6 +81,7 @@ async def task(engine: Engine, node: Node) -> None:
         engine.change(node, "running", "")
         code = await asyncio.shield(node.run.exited)
         await run.end(node.run, "SIGTERM", CLEAN_UP_GRACE_S)
+        await engine.clear(node)
         engine.logs.flush()
         node.run, node.exit_code, node.ended_at = None, code, time.time()
         node.ready_at = node.ended_at if code == 0 else None
@@ -312,6 +313,7 @@ async def _clean_up(engine: Engine, node: Node, outcome: Ended) -> None:
         engine.change(node, "stopping", f"{outcome.reason}; ends {len(left)} {word} left behind")
         grace = node.definition.grace_s if not current.exited.done() else CLEAN_UP_GRACE_S
         await run.end(current, node.definition.stop_signal, min(grace, node.definition.grace_s))
+    await engine.clear(node)
     await engine.wait_for_ports(node, current)
     engine.logs.flush()
     if current.exited.done():
