@@ -97,27 +97,33 @@ def navigate() -> None:
 
 
 def _signed_in(settings: Settings) -> bool:
-    """Say who this session is, or show how to sign in."""
+    """Say who this session is, or show how to sign in; whoever has no role here sees no page."""
     person = identity.present(settings)
-    if person is not None:
-        who = Markup('<p class="pay-who">{} · {}{}</p>').format(
-            person.name,
-            ", ".join(person.roles) or "no role",
-            Markup(' · <a href="/{}">change</a>').format(sign_in.PATH)
-            if settings.ui_sign_in is SignIn.DEVELOPMENT
-            else "",
+    if person is None:
+        header.title("Payments platform", "These pages move money, so they ask who you are.")
+        if settings.ui_sign_in is SignIn.OIDC:
+            if st.button("Sign in", type="primary"):
+                st.login()
+        else:
+            st.html(str(Markup('<p><a class="pay-action" href="/{}">Sign in</a></p>').format(sign_in.PATH)))
+        return False
+    who = Markup('<p class="pay-who">{} · {}{}</p>').format(
+        person.name,
+        ", ".join(person.roles) or "no role",
+        Markup(' · <a href="/{}">change</a>').format(sign_in.PATH)
+        if settings.ui_sign_in is SignIn.DEVELOPMENT
+        else "",
+    )
+    st.sidebar.html(str(who))
+    if settings.ui_sign_in is SignIn.OIDC and st.sidebar.button("Sign out"):
+        st.logout()
+    if not person.roles:
+        header.title("Payments platform", "You are signed in, but nobody gave you a role here.")
+        st.warning(
+            f"Ask whoever runs your OpenID provider for one of {', '.join(identity.ROLES)} in the claim "
+            f"`{settings.oidc_roles_claim}`, then sign out and in again."
         )
-        st.sidebar.html(str(who))
-        if settings.ui_sign_in is SignIn.OIDC and st.sidebar.button("Sign out"):
-            st.logout()
-        return True
-    header.title("Payments platform", "These pages move money, so they ask who you are.")
-    if settings.ui_sign_in is SignIn.OIDC:
-        if st.button("Sign in", type="primary"):
-            st.login()
-    else:
-        st.html(str(Markup('<p><a class="pay-action" href="/{}">Sign in</a></p>').format(sign_in.PATH)))
-    return False
+    return bool(person.roles)
 
 
 def _live(

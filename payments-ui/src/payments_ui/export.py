@@ -52,9 +52,7 @@ async def _passed_on(
     kind: str,
     headers: dict[str, str],
 ) -> Response:
-    # What an OpenID provider said is Streamlit's to read, not this address's: it has the process's token.
-    person = identity.of_cookie(request.cookies, settings) if settings.signing_key else None
-    token = identity.bearer(settings, person)
+    token = identity.bearer(settings, identity.of_request(request.cookies, settings))
     if token is None and settings.ui_sign_in is not SignIn.NONE:
         return PlainTextResponse("Sign in first.\n", status_code=HTTPStatus.FORBIDDEN)
     # A client of its own: it lives as long as the stream does, which may be minutes.

@@ -11,6 +11,7 @@ from typing import cast
 import jwt
 import streamlit as st
 
+from payments_ui import openid
 from payments_ui.settings import Settings, SignIn
 
 COOKIE = "payments_person"
@@ -56,12 +57,19 @@ def of_cookie(cookies: Mapping[str, str], settings: Settings) -> Person | None:
     return Person(str(claims["sub"]), known_roles(claims.get("roles")))
 
 
-def of_provider(told: Mapping[str, object]) -> Person | None:
-    """Return who an OpenID provider says it is; without a name it is nobody."""
-    name = told.get("email") or told.get("preferred_username") or told.get("sub")
+def of_provider(told: Mapping[str, object], settings: Settings, now: datetime) -> Person | None:
+    """Return who the OpenID provider says it is; nobody once that was said too long ago, or by another one.
+
+    The name is one that the provider never gives to anybody else: by a name that people choose, one person
+    would be two, and agree with himself. An address counts only where the provider has verified it.
+    """
+    if not openid.is_fresh(told, settings.issuer, now, COOKIE_FOR):
+        return None
+    claim = settings.oidc_person_claim
+    name = told.get(claim) if claim != "email" or told.get("email_verified") is True else None
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         return None
-    return Person(name, known_roles(told.get("roles")))
+    return Person(name, known_roles(openid.claim(told, settings.oidc_roles_claim)))
 
 
 def present(settings: Settings) -> Person | None:
@@ -72,7 +80,20 @@ def present(settings: Settings) -> Person | None:
         case SignIn.DEVELOPMENT:
             return of_cookie(st.context.cookies, settings)
         case SignIn.OIDC:
-            return of_provider(st.user.to_dict()) if st.user.is_logged_in else None
+            told = st.user.to_dict() if st.user.is_logged_in else {}
+            return of_provider(told, settings, datetime.now(UTC))
+
+
+def of_request(cookies: Mapping[str, str], settings: Settings) -> Person | None:
+    """Return who asks an address of ours that is no page."""
+    match settings.ui_sign_in:
+        case SignIn.NONE:
+            return None
+        case SignIn.DEVELOPMENT:
+            return of_cookie(cookies, settings)
+        case SignIn.OIDC:
+            told = openid.of_cookies(cookies, settings)
+            return of_provider(told, settings, datetime.now(UTC))
 
 
 def bearer(settings: Settings, person: Person | None) -> str | None:

@@ -17,7 +17,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
-from payments_ui import export, frontend, sign_in
+from payments_ui import export, frontend, openid, sign_in
 from payments_ui.middleware import ClosedDoors, HostGuard, SecurityHeaders
 from payments_ui.settings import Settings, SignIn
 
@@ -38,6 +38,7 @@ def build_app(settings: Settings) -> App:
             Middleware(ClosedDoors),
             Middleware(frontend.Frontend, pages=pages),
         ],
+        secrets=openid.secrets_of(settings),
         on_script_error=_say_calmly,
     )
 
@@ -73,6 +74,9 @@ def streamlit_options(settings: Settings) -> dict[str, object]:
         "server.allowedHosts": list(settings.allowed_hosts),
         "server.fileWatcherType": "auto" if settings.ui_reload else "none",
         "server.runOnSave": settings.ui_reload,
+        # A secrets.toml or a header of somebody's proxy must not say who signs in, or at which provider.
+        "secrets.files": [],
+        "server.trustedUserHeaders": {},
         "logger.level": settings.log_level.value,
     }
 

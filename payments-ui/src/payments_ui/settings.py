@@ -4,7 +4,9 @@ It must not be read anywhere but where the process starts and where the pages ar
 """
 
 import ipaddress
+import stat
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator, model_validator
@@ -58,13 +60,31 @@ class Settings(BaseSettings):
     )
     ui_sign_in: SignIn = Field(
         default=SignIn.NONE,
-        description="none, development (on loopback, believes everybody) or oidc (Streamlit's secrets.toml)",
+        description="none, development (on loopback, believes everybody) or oidc (an OpenID provider)",
     )
     jwt_secret: SecretStr | None = Field(
         default=None, description="the API's JWT_SECRET, to sign each person's token (UI_SIGN_IN)"
     )
     jwt_issuer: str = Field(default="payments", min_length=1, description="iss of those tokens")
     jwt_audience: str = Field(default="payments-api", min_length=1, description="aud of those tokens")
+    oidc_issuer: HttpUrl | None = Field(
+        default=None, description="the OpenID provider's issuer; its discovery document lies beneath it"
+    )
+    oidc_client_id: str = Field(default="", description="what the provider knows these pages by")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="what proves it to the provider")
+    oidc_client_secret_file: Path | None = Field(
+        default=None, description="a file of mode 600 that holds the client's secret instead"
+    )
+    oidc_person_claim: str = Field(
+        default="sub", min_length=1, description="claim that names a person for good; email only if verified"
+    )
+    oidc_roles_claim: str = Field(
+        default="roles", min_length=1, description="claim with viewer, operator, approver; realm_access.roles"
+    )
+    ui_public_url: HttpUrl | None = Field(
+        default=None,
+        description="where browsers see the pages, for the provider; default: localhost and PORT",
+    )
     ui_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="more names under which browsers may reach the pages, by commas"
     )
@@ -94,6 +114,19 @@ class Settings(BaseSettings):
             raise ValueError("must be a base URL without a query or fragment")
         return value
 
+    @field_validator("oidc_client_secret_file")
+    @classmethod
+    def _nobody_elses(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
+        try:
+            mode = value.stat().st_mode
+        except OSError as error:
+            raise ValueError(f"cannot be read: {error.strerror}") from None
+        if not stat.S_ISREG(mode) or stat.S_IMODE(mode) & 0o077:
+            raise ValueError("must be a file that nobody else may read: chmod 600")
+        return value
+
     @model_validator(mode="after")
     def _not_open_to_the_world(self) -> Self:
         if self.auth is AuthMode.OPEN and not is_loopback(self.host):
@@ -114,6 +147,20 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _can_ask_a_provider(self) -> Self:
+        if self.ui_sign_in is not SignIn.OIDC:
+            return self
+        if self.oidc_issuer is None or not self.oidc_client_id or not self.client_secret:
+            raise ValueError(
+                "UI_SIGN_IN=oidc needs OIDC_ISSUER, OIDC_CLIENT_ID, and OIDC_CLIENT_SECRET or "
+                "OIDC_CLIENT_SECRET_FILE"
+            )
+        for name, url in (("OIDC_ISSUER", self.oidc_issuer), ("UI_PUBLIC_URL", self.ui_public_url)):
+            if url is not None and url.scheme != "https" and not is_loopback(url.host or ""):
+                raise ValueError(f"{name} must be https: who listens on the way would sign in as anybody")
+        return self
+
     @property
     def auth(self) -> AuthMode:
         """The mode in force."""
@@ -125,6 +172,23 @@ class Settings(BaseSettings):
         return self.jwt_secret.get_secret_value() if self.jwt_secret else ""
 
     @property
+    def client_secret(self) -> str:
+        """What proves these pages to the OpenID provider, empty where there is none."""
+        if self.oidc_client_secret_file is not None:
+            return self.oidc_client_secret_file.read_text("utf-8").strip()
+        return self.oidc_client_secret.get_secret_value() if self.oidc_client_secret else ""
+
+    @property
+    def issuer(self) -> str:
+        """The OpenID provider's issuer without a slash at its end."""
+        return str(self.oidc_issuer or "").rstrip("/")
+
+    @property
+    def public_url(self) -> str:
+        """Where browsers see the pages, without a slash at its end."""
+        return str(self.ui_public_url or f"http://localhost:{self.port}").rstrip("/")
+
+    @property
     def api_url(self) -> str:
         """The API's base URL without a slash at its end."""
         return str(self.payments_api_url).rstrip("/")
@@ -133,7 +197,8 @@ class Settings(BaseSettings):
     def allowed_hosts(self) -> tuple[str, ...]:
         """Names that a Host header may carry; a foreign name is how DNS rebinding gets in."""
         own = () if self.host in {"0.0.0.0", "::"} else (self.host,)  # noqa: S104 - compared, not bound
-        return tuple(dict.fromkeys((*LOOPBACK_HOSTS, *own, *self.ui_allowed_hosts)))
+        public = (self.ui_public_url.host,) if self.ui_public_url and self.ui_public_url.host else ()
+        return tuple(dict.fromkeys((*LOOPBACK_HOSTS, *own, *public, *self.ui_allowed_hosts)))
 
 
 def is_loopback(host: str) -> bool:

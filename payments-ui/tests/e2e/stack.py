@@ -39,11 +39,13 @@ def free_port() -> int:
 class Program:
     """One console script: started, awaited, stopped, and started again on the same port."""
 
-    def __init__(self, script: str, environment: dict[str, str], ready_url: str, log: Path) -> None:
+    def __init__(
+        self, script: str, environment: dict[str, str], ready_url: str, log: Path, *arguments: str
+    ) -> None:
         self._command = Path(sys.executable).with_name(script)
         found = str(self._command) if self._command.exists() else shutil.which(script)
         assert found, f"{script} is not installed beside {sys.executable}"
-        self._argv = [found]
+        self._argv = [found, *arguments]
         self._environment = {**os.environ, **environment}
         self._ready_url = ready_url
         self._log = log

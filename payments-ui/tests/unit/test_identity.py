@@ -1,6 +1,8 @@
 """Who is in front of the pages: what a cookie, a provider and the settings make of it."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
 
 import httpx
 import jwt
@@ -8,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 from starlette.applications import Starlette
 
-from payments_ui import identity, sign_in
+from payments_ui import identity, openid, sign_in
 from payments_ui.identity import Person
 from payments_ui.settings import Settings
 
@@ -51,11 +53,89 @@ def test_an_old_or_foreign_cookie_is_nobody(settings: Settings) -> None:
     assert identity.of_cookie({identity.COOKIE: identity.cookie_for(AMA, other, NOW)}, settings) is None
 
 
-def test_a_provider_names_people_and_roles() -> None:
-    told = {"email": "ama@shop.example", "roles": ["approver", "viewer", "admin"]}
-    assert identity.of_provider(told) == Person("ama@shop.example", ("viewer", "approver"))
-    assert identity.of_provider({"sub": "a\nb"}) is None
-    assert identity.of_provider({}) is None
+ISSUER = "https://login.example/realm"
+PROVIDER = {
+    "ui_sign_in": "oidc",
+    "jwt_secret": SECRET,
+    "oidc_issuer": f"{ISSUER}/",
+    "oidc_client_id": "pages",
+    "oidc_client_secret": "of the pages",
+}
+
+
+def told(**more: object) -> dict[str, object]:
+    """What a provider says of Ama, now."""
+    said: dict[str, object] = {"iss": ISSUER, "iat": int(NOW.timestamp()), "sub": "a-1", "roles": ["viewer"]}
+    return said | more
+
+
+class TestProvider:
+    def person(self, claims: dict[str, object], **settings: object) -> Person | None:
+        return identity.of_provider(claims, Settings.model_validate(PROVIDER | settings), NOW)
+
+    def test_it_names_people_and_roles(self) -> None:
+        said = told(email="ama@shop.example", roles=["approver", "viewer", "admin", "service"])
+        assert self.person(said) == Person("a-1", ("viewer", "approver"))
+        assert self.person(told(sub="a\nb")) is None
+        assert self.person(told(sub=7)) is None
+        assert self.person({}) is None
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"iss": "https://other.example"},
+            {"iss": None},
+            {"iat": None},
+            {"iat": True},
+            {"iat": int(NOW.timestamp()) - 12 * 3600 - 1},
+            {"iat": int(NOW.timestamp()) + 3600},
+        ],
+    )
+    def test_what_another_one_said_or_said_too_long_ago_is_nobody(self, changed: dict[str, object]) -> None:
+        assert self.person(told()) is not None
+        assert self.person(told(**changed)) is None
+
+    @pytest.mark.parametrize("verified", [False, None, "true", 1])
+    def test_an_address_counts_only_where_it_is_verified(self, verified: object) -> None:
+        said = told(email="ama@shop.example", email_verified=verified)
+        assert self.person(said, oidc_person_claim="email") is None
+        known = self.person(said | {"email_verified": True}, oidc_person_claim="email")
+        assert known is not None
+        assert known.name == "ama@shop.example"
+
+    @pytest.mark.parametrize(
+        ("claims", "name"),
+        [
+            ({"realm_access": {"roles": ["operator"]}}, "realm_access.roles"),
+            ({"https://shop.example/roles": ["operator"]}, "https://shop.example/roles"),
+            ({"groups": "operator"}, "groups"),
+        ],
+    )
+    def test_roles_lie_where_the_provider_puts_them(self, claims: dict[str, object], name: str) -> None:
+        said = told(**claims, roles=["approver"])
+        assert self.person(said, oidc_roles_claim=name) == Person("a-1", ("operator",))
+        assert self.person(told(), oidc_roles_claim="not.there") == Person("a-1", ())
+
+    def test_the_secret_is_read_in_a_file_that_nobody_else_reads(self, tmp_path: Path) -> None:
+        file = tmp_path / "secret"
+        file.write_text("of the file\n")
+        file.chmod(0o600)
+        asked = {**PROVIDER, "oidc_client_secret": None, "oidc_client_secret_file": str(file)}
+        auth = cast("dict[str, object]", openid.secrets_of(Settings.model_validate(asked)) or {})["auth"]
+        assert cast("dict[str, object]", auth)["client_secret"] == "of the file"
+        for mode in (0o640, 0o604):
+            file.chmod(mode)
+            with pytest.raises(ValidationError, match="chmod 600"):
+                Settings.model_validate(asked)
+        with pytest.raises(ValidationError, match="No such file"):
+            Settings.model_validate({**asked, "oidc_client_secret_file": str(tmp_path / "none")})
+
+    def test_streamlits_cookies_are_signed_by_a_key_of_their_own(self) -> None:
+        settings = Settings.model_validate(PROVIDER)
+        assert SECRET not in openid.cookie_secret(settings)
+        assert openid.secrets_of(Settings()) is None
+        assert openid.of_cookies({}, settings) == {}
+        assert openid.of_cookies({"_streamlit_user": "x.y.z"}, settings) == {}
 
 
 @pytest.mark.parametrize(
@@ -68,9 +148,13 @@ def test_a_provider_names_people_and_roles() -> None:
             "believes everybody",
         ),
         ({"auth_mode": "jwt"}, "needs UI_SIGN_IN"),
+        ({"ui_sign_in": "oidc", "jwt_secret": SECRET}, "needs OIDC_ISSUER"),
+        ({**PROVIDER, "oidc_client_secret": ""}, "OIDC_CLIENT_SECRET_FILE"),
+        ({**PROVIDER, "oidc_issuer": "http://login.example"}, "OIDC_ISSUER must be https"),
+        ({**PROVIDER, "ui_public_url": "http://pages.example"}, "UI_PUBLIC_URL must be https"),
     ],
 )
-def test_a_sign_in_that_would_be_open_does_not_start(given: dict[str, str], said: str) -> None:
+def test_a_sign_in_that_would_be_open_does_not_start(given: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Settings.model_validate(given)
 
