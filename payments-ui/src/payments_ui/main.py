@@ -5,6 +5,7 @@ It must not show anything of payments, and must not start where a setting is wro
 
 import argparse
 import contextlib
+import gc
 import importlib
 import signal
 import socket
@@ -18,7 +19,7 @@ from pydantic import ValidationError
 from payments_ui.settings import Settings, complaint
 
 # What the first page of a process would import while somebody waits for it.
-NEEDED_BY_PAGES = ("payments_ui.app", "httpcore", "numpy")
+NEEDED_BY_PAGES = ("payments_ui.app", "httpcore", "numpy", "PIL.Image")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -45,10 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _warm() -> None:
-    """Import what pages need; one that is not there is the page's to complain about."""
+    """Import what pages need; one that is not there is the page's to complain about.
+
+    Streamlit looks for garbage after every run of a page, among all that there is: what stays for as long as
+    the process is taken out of that, or it costs ten times what the page did (docs/adr/0020).
+    """
     for name in NEEDED_BY_PAGES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 def _parser() -> argparse.ArgumentParser:

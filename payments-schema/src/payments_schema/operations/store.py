@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, LiteralString, NamedTuple
@@ -48,7 +48,7 @@ WHERE id > %(low)s::uuid AND id < %(high)s::uuid
     AND (%(currency)s::text IS NULL OR currency = %(currency)s)
     AND (%(minors)s::bigint[] IS NULL OR (currency, amount_minor) IN (
         SELECT * FROM unnest(%(currencies)s::text[], %(minors)s::bigint[])))
-    AND (%(exact)s::text[] IS NULL OR id::text = ANY (%(exact)s))
+    AND (%(uuids)s::uuid[] IS NULL OR id = ANY (%(uuids)s))
     AND (%(pattern)s::text IS NULL OR account_id ILIKE %(pattern)s OR description ILIKE %(pattern)s)
 """
 
@@ -89,7 +89,8 @@ _OLDEST_DIRECT: LiteralString = "ORDER BY core.payment.id LIMIT %(fetch)s"
 
 async def list_page(conn: Connection, wanted: Wanted) -> PaymentLines:
     """One page; each kind gives a page of its own and they merge by id. Raises InvalidCursor."""
-    parameters = {**_bounds(wanted), **await _searched(conn, wanted), **_filters(wanted)}
+    searched = await _searched(conn, wanted)
+    parameters = {**_bounds(wanted), **searched, "uuids": _uuids(searched["exact"]), **_filters(wanted)}
     kinds = list(_SOURCES) if wanted.kind is None else [wanted.kind]
     if parameters["phone"] is not None:
         kinds = [kind for kind in kinds if kind is Kind.WALLET]
@@ -165,6 +166,11 @@ def _bounds(wanted: Wanted) -> dict[str, Any]:
 
 def _ms(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
+
+
+def _uuids(exact: Sequence[str] | None) -> list[UUID] | None:
+    """Of ids of all kinds those of direct payments, as their key has them: as texts, no index knows them."""
+    return exact if exact is None else [found for one in exact if (found := ids.parse_uuid(one)) is not None]
 
 
 def _filters(wanted: Wanted) -> dict[str, Any]:
