@@ -5,7 +5,6 @@ It must import nothing but the standard library: the supervisor's memory is budg
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -81,6 +80,8 @@ class Definition:
 
     def fingerprint(self) -> str:
         """A hash that changes with anything in this definition."""
+        import hashlib  # with OpenSSL behind it: the first service need not wait for that
+
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -89,6 +89,23 @@ def test_a_supervisor_killed_while_starting_leaves_nothing_that_up_cannot_mend(f
     folder.down()
 
 
+def test_a_clean_down_spares_the_next_start_a_search_and_a_kill_right_after_it_does_not(folder):
+    folder.write(service("sleep 600 & exec sleep 600"))
+    folder.up()
+    folder.down()
+    assert statefile.read_json(folder.state / "state.json")["nothing_left"] is True
+    folder.write(service("sleep 601 & exec sleep 601"))
+    folder.up()
+    assert "nothing_left" not in statefile.read_json(folder.state / "state.json")
+    os.kill(folder.supervisor, signal.SIGKILL)
+    # The kill came before the supervisor had written what it started.
+    state = statefile.read_json(folder.state / "state.json")
+    statefile.write_json(folder.state / "state.json", {**state, "runs": {}})
+    folder.up()
+    commands = [command for command in folder.processes().values() if command.strip() == "sleep 601"]
+    assert len(commands) == 2, "the run that no record names was ended, and a new one is there"
+
+
 def test_a_forged_state_file_harms_no_stranger(folder):
     stranger = subprocess.Popen(["sleep", "600"])
     try:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +71,36 @@ def test_a_file_that_appeared_during_the_question_is_not_missed(tmp_path):
         signs.close()
 
     asyncio.run(scene())
+
+
+def test_who_waits_next_is_told_by_the_same_watch_and_rest_is_rest(tmp_path):
+    """To close an inotify takes the kernel 15 ms and more: no start may wait for that."""
+
+    async def scene() -> None:
+        logs, appearances = Logs(tmp_path / "logs"), Appearances()
+        (tmp_path / "logs").mkdir()
+        before = open_watches()
+        for number in range(3):
+            file = tmp_path / f"{number}.ok"
+            signs = Signs("api", logs, appearances, {str(file)})
+            file.touch()
+            await asyncio.wait_for(signs.rest(LONG_S, LONG_S), LONG_S / 2)
+            assert open_watches() - before == Counter([1])
+            signs.close()
+            assert open_watches() - before == Counter([0]), "nobody waits, and the kernel still tells"
+
+    asyncio.run(scene())
+
+
+def open_watches() -> Counter[int]:
+    """How many of this process's inotifies have how many watches."""
+    found: Counter[int] = Counter()
+    for place in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if place.readlink() == Path("anon_inode:inotify"):
+                text = Path(f"/proc/self/fdinfo/{place.name}").read_text()
+                found[text.count("inotify wd:")] += 1
+    return found
 
 
 def test_signs_do_not_outpace_the_number_of_those_asked():

@@ -5,6 +5,7 @@ It must launch the supervisor before it imports anything else: the two begin sid
 
 from __future__ import annotations
 
+import gc
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,8 +49,10 @@ def command(
         try:
             with interrupts.held():
                 started = launched(session)
+                gc.disable()  # what is imported stays: looking for garbage in between costs milliseconds
                 from devtools.cli import bring
 
+                gc.enable()
                 up = bring.Up(session, interrupts, started, quiet=as_json, watch=watch)
             up.bring(only, profile, trusted=trust)
             status = 0 if no_validate or not up.begun or only else _validate(up, as_json)

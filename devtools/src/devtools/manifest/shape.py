@@ -5,7 +5,6 @@ It must not know any key of either file.
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,8 @@ def seconds(text: str) -> float | None:
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """A suggestion for a misspelt word, from the known ones."""
     lowered = {name.lower(): name for name in known}
+    import difflib  # only for who has made a mistake
+
     close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
     return f"did you mean `{lowered[close[0]]}`?" if close else None
 

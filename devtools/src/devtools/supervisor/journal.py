@@ -44,8 +44,8 @@ class Journal:
 
         engine.observe(changed)
 
-    def write(self, engine: Engine) -> None:
-        """Write now."""
+    def write(self, engine: Engine, *, nothing_left: bool = False) -> None:
+        """Write now. nothing_left: no process carries our mark any more, so the next need not search."""
         self._pending = False
         runs = {
             node.id: {
@@ -69,6 +69,8 @@ class Journal:
             for node in engine.nodes.values()
         }
         value = {"token": engine.token, "runs": runs, "nodes": phases, "written_at": time.time()}
+        if nothing_left:
+            value["nothing_left"] = True
         try:
             write_json(self.path, value)
             self._complained = False

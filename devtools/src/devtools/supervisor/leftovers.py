@@ -29,6 +29,7 @@ class Leftovers:
         self.token = token
         self._records = recorded.living(token, runs, logs)
         self.is_settled = False
+        self.are_gone = False
 
     def adoptable(self, definition: Definition) -> bool:
         """True where a living run of the unchanged definition may be taken over."""
@@ -76,7 +77,7 @@ class Leftovers:
 
         kept: the node ids whose recorded runs may still be adopted.
         """
-        self.is_settled = True
+        self.is_settled, self.are_gone = True, False
         spared: set[int] = set()
         for name in kept & set(self._records):
             known = identity.from_json(self._records[name]["identity"])
@@ -85,6 +86,7 @@ class Leftovers:
         for name in set(self._records) - kept:
             await self.reap(name)
         doomed = set(tree.marked(f"{self.token}:")) - spared - {os.getpid()}
+        self.are_gone = not doomed
         if not doomed:
             return 0
         for number, patience in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, GRACE_S)):
@@ -94,6 +96,7 @@ class Leftovers:
             await run.wait_for_exits(doomed, patience)
             alive = {pid for pid in doomed if identity.of(pid) is not None}
             if not alive:
+                self.are_gone = True
                 break
         await asyncio.sleep(0)
         return len(doomed)

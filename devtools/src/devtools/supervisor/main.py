@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import gc
 import os
-import secrets
 import signal
 import sys
 import time
@@ -49,6 +48,7 @@ def main() -> int:
         # A handler that does nothing, not SIG_IGN: that one our services would inherit.
         signal.signal(name, _ignore)
     gc.freeze()
+    gc.enable()
     asyncio.run(_serve(state_dir, ready, Holding(state_dir / LOCK, lock)))
     return 0
 
@@ -74,11 +74,13 @@ async def _serve(state_dir: Path, ready: int, holding: Holding) -> None:
     reaper.install()
     logs.install()
     before = journal.read()
-    token = str(before.get("token") or secrets.token_hex(16))
+    token = str(before.get("token") or os.urandom(16).hex())
     leftovers = Leftovers(token, before.get("runs"), state_dir / "logs")
+    ended_clean = before.get("nothing_left") is True and not before.get("runs")
+    leftovers.is_settled = ended_clean or not before.get("token")
     engine = Engine(state_dir, token, reaper, logs, leftovers)
-    if not before.get("token"):
-        journal.write(engine)
+    if leftovers.is_settled:
+        journal.write(engine)  # before anything starts: were we killed, the next one has to search
     journal.follow(engine)
     server = Server(engine)
     path = socket_path(state_dir)
@@ -98,7 +100,7 @@ async def _serve(state_dir: Path, ready: int, holding: Holding) -> None:
         with contextlib.suppress(OSError):
             path.unlink()
             (state_dir / PERSON).unlink()
-        journal.write(engine)
+        journal.write(engine, nothing_left=leftovers.are_gone)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(listening.wait_closed(), 1.0)
 

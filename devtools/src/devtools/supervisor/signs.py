@@ -72,10 +72,10 @@ class Appearances:
 
     def _rest(self) -> None:
         """Nobody waits for anything: the kernel need not tell us."""
-        if self._watch is not None and self._watch.descriptor is not None:
-            asyncio.get_running_loop().remove_reader(self._watch.descriptor)
-            self._watch.close()
-        self._watch = None
+        # The inotify itself stays: to close one takes the kernel 15 ms and more, at every link of a chain.
+        if self._watch is not None:
+            for watch in self._folders:
+                self._watch.remove(watch)
         self._folders.clear()
 
 
