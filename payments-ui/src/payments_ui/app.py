@@ -26,8 +26,10 @@ from payments_ui.pages import (
     statements,
     wallet_rules,
     wallets,
+    workspace,
 )
 from payments_ui.settings import Settings, SignIn
+from payments_ui.workspace.client import Supervisor
 
 
 @st.cache_resource(show_spinner=False)
@@ -37,6 +39,12 @@ def _wiring() -> tuple[ApiClient, Settings]:
     return HttpApiClient(
         settings.api_url, lambda: identity.bearer(settings, identity.present(settings))
     ), settings
+
+
+@st.cache_resource(show_spinner=False)
+def _supervisor(socket: str) -> Supervisor:
+    """Make the way to the workspace's supervisor, which all sessions share."""
+    return Supervisor(socket)
 
 
 def navigate() -> None:
@@ -87,6 +95,7 @@ def navigate() -> None:
                 },
             ),
             "Accounts": [balance, *_still(api, {"Ledger": (ledger.show, state.LEDGER_PATH)})],
+            **_development(settings),
         },
         expanded=True,
     )
@@ -134,6 +143,20 @@ def _live(
         st.Page(partial(show, api, refresh_s=settings.ui_refresh_s), title=title, url_path=path)
         for title, (show, path) in pages.items()
     ]
+
+
+def _development(settings: Settings) -> dict[str, list[Page]]:
+    """The workspace's page, where these pages are a developer's own."""
+    if not settings.supervisor_socket:
+        return {}
+    page = partial(
+        workspace.show,
+        _supervisor(settings.supervisor_socket),
+        refresh_s=settings.ui_refresh_s,
+        instance=settings.devtools_instance,
+        may_run=lambda: identity.may_operate(settings),
+    )
+    return {"Development": [st.Page(page, title="Workspace", url_path=state.WORKSPACE_PATH)]}
 
 
 def _still(api: ApiClient, pages: dict[str, tuple[Callable[..., None], str]]) -> list[Page]:

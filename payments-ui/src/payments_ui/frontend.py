@@ -45,6 +45,7 @@ PIECES: dict[str, tuple[str, ...]] = {
     state.WALLETS_PATH: ("Selectbox",),
     state.WALLET_RULES_PATH: ("Selectbox", "TextArea"),
     state.STATEMENTS_PATH: ("Selectbox", "TextArea"),
+    state.WORKSPACE_PATH: ("Checkbox", "Selectbox", "TextInput"),
 }
 
 _IMPORTED = re.compile(r"(?:from|import)\s*[\"'`]\./([\w.~-]+\.js)[\"'`]")

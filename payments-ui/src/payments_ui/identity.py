@@ -15,7 +15,8 @@ from payments_ui import openid
 from payments_ui.settings import Settings, SignIn
 
 COOKIE = "payments_person"
-ROLES = ("viewer", "operator", "approver")
+OPERATOR = "operator"
+ROLES = ("viewer", OPERATOR, "approver")
 TOKEN_FOR = timedelta(minutes=5)
 COOKIE_FOR = timedelta(hours=12)
 _COOKIE_AUDIENCE = "payments-ui"
@@ -94,6 +95,14 @@ def of_request(cookies: Mapping[str, str], settings: Settings) -> Person | None:
         case SignIn.OIDC:
             told = openid.of_cookies(cookies, settings)
             return of_provider(told, settings, datetime.now(UTC))
+
+
+def may_operate(settings: Settings) -> bool:
+    """Tell whether this session may act on the workspace; where nobody signs in, whoever is here may."""
+    if settings.ui_sign_in is SignIn.NONE:
+        return True
+    person = present(settings)
+    return person is not None and OPERATOR in person.roles
 
 
 def bearer(settings: Settings, person: Person | None) -> str | None:

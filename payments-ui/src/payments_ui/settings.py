@@ -92,6 +92,10 @@ class Settings(BaseSettings):
     devtools_instance: str = Field(
         default="", description="name of this copy of the workspace, in the browser's title; devtools sets it"
     )
+    devtools_socket: str = Field(
+        default="",
+        description="the supervisor's socket, for the workspace page in development; devtools sets it",
+    )
     ui_reload: bool = Field(default=False, description="watch the source files (development only)")
     log_level: LogLevel = Field(default=LogLevel.INFO, description="debug, info, warning or error")
 
@@ -187,6 +191,19 @@ class Settings(BaseSettings):
     def public_url(self) -> str:
         """Where browsers see the pages, without a slash at its end."""
         return str(self.ui_public_url or f"http://localhost:{self.port}").rstrip("/")
+
+    @property
+    def supervisor_socket(self) -> str:
+        """The socket of the workspace page; empty where anybody but this machine's developer may come.
+
+        Behind a token or an OpenID provider stand people, and a name that is allowed besides our own is how
+        they get here.
+        """
+        is_own = is_loopback(self.host) and set(self.allowed_hosts) <= {*LOOPBACK_HOSTS, self.host}
+        is_developing = self.ui_sign_in is SignIn.DEVELOPMENT or (
+            self.ui_sign_in is SignIn.NONE and self.auth is AuthMode.OPEN
+        )
+        return self.devtools_socket if is_own and is_developing else ""
 
     @property
     def api_url(self) -> str:

@@ -35,6 +35,7 @@ EVENTS_PATH = "events"
 WALLETS_PATH = "wallets"
 WALLET_RULES_PATH = "wallet-rules"
 STATEMENTS_PATH = "statements"
+WORKSPACE_PATH = "workspace"
 EXPORT_PATH = "export/payments.csv"
 PRINT_PATH = "print/invoice"
 

@@ -29,10 +29,10 @@ class Snapshot(Generic[T]):
     at: datetime
 
 
-def toggle(key: str) -> bool:
+def toggle(key: str, label: str = "Live") -> bool:
     """Show the switch between live and paused; it belongs outside of the part that it governs."""
     return st.toggle(
-        "Live", value=True, key=key, help="Read again every few seconds. Switch off to keep the page still."
+        label, value=True, key=key, help="Read again every few seconds. Switch off to keep the page still."
     )
 
 

@@ -78,7 +78,11 @@ def look_of(status: str) -> Look:
 
 def badge(status: str) -> Markup:
     """Markup of a status."""
-    look = look_of(status)
+    return drawn(look_of(status))
+
+
+def drawn(look: Look) -> Markup:
+    """Markup of a look: shape, tone and word, its meaning on hover."""
     return Markup(
         '<span class="pay-status pay-{}" title="{}"><i class="pay-shape pay-{}"></i>{}</span>'
     ).format(look.tone, look.meaning, look.shape, look.word)

@@ -1,0 +1,1 @@
+"""The workspace that these pages run in, as its supervisor tells of it; it knows nothing of payments."""
