@@ -10,12 +10,12 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from devtools.changes import place, verdicts, work
+from devtools.changes import landing, place, verdicts, work
 from devtools.errors import Blocked, DevtoolsError
 from devtools.repositories import checkouts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from devtools.changes.place import Change
     from devtools.repositories.checkouts import Checkout
@@ -97,9 +97,12 @@ def _target(checkout: Checkout) -> str:
     return checkout.ref or checkout.asked("symbolic-ref", "--short", "HEAD") or "main"
 
 
-def land(change: Change, environment: Mapping[str, str], *, push: bool = False) -> list[dict[str, Any]]:
+def land(
+    change: Change, environment: Mapping[str, str], say: Callable[[str], None], *, push: bool = False
+) -> list[dict[str, Any]]:
     """Move every repository's branch forward to the verified commits; all are checked before the first moves.
 
+    What an earlier call left half done when it was killed is ended first, and said.
     Raises Blocked where exactly these commits were not verified, or where one could not be moved forward.
     """
     with place.alone(change):
@@ -113,9 +116,18 @@ def land(change: Change, environment: Mapping[str, str], *, push: bool = False) 
                 f"these commits {why} ({place.key_of(tuple_)})", hint=f"change verify {change.name}"
             )
         parts = place.parts(change)
+        landing.mend(change, parts, _target, say)
         if faults := [why for item in parts if (why := _in_the_way(item, tuple_[item.id]))]:
             raise Blocked("\n".join(faults), hint="rebase the change there and verify it again")
-        rows: list[dict[str, Any]] = [{"id": item.id, **_forward(item, tuple_[item.id])} for item in parts]
+        landing.begin(change, {item.id: (_tip(item), tuple_[item.id]) for item in parts})
+        try:
+            rows: list[dict[str, Any]] = [
+                {"id": item.id, **_forward(item, tuple_[item.id])} for item in parts
+            ]
+        except DevtoolsError:
+            landing.end(change)
+            raise
+        landing.end(change)
         for checkout in parts if push else []:
             secrets = checkouts.secrets_of(change.home.root, checkout, environment)
             target = _target(checkout)
@@ -137,9 +149,13 @@ def _in_the_way(checkout: Checkout, sha: str) -> str | None:
     return None
 
 
+def _tip(checkout: Checkout) -> str:
+    return checkout.git("rev-parse", f"refs/heads/{_target(checkout)}")
+
+
 def _forward(checkout: Checkout, sha: str) -> dict[str, str]:
     target = _target(checkout)
-    before = checkout.git("rev-parse", f"refs/heads/{target}")
+    before = _tip(checkout)
     if before != sha and checkout.asked("symbolic-ref", "--short", "HEAD") == target:
         checkout.git("merge", "--quiet", "--ff-only", sha)
     elif before != sha:

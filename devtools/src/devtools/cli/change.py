@@ -153,7 +153,7 @@ def land(
     from devtools.changes.publish import land as forward
 
     home = locate()
-    rows = forward(place.begun(home, name), environment.user_environment(home), push=push)
+    rows = forward(place.begun(home, name), environment.user_environment(home), console.say, push=push)
     if as_json:
         console.out_json(rows)
         return

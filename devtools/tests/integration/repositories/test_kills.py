@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from contextlib import suppress
 
 import psutil
 import pytest
+from devtools_waiting import until
 
 from .conftest import Checkout
 from .test_changes import begun, built, told  # noqa: F401  (fixtures)
@@ -113,6 +115,86 @@ def test_a_killed_start_is_ended_by_the_next(built):  # noqa: F811
 
 def test_a_killed_commit_is_ended_by_the_next(begun):  # noqa: F811
     commits_converge(begun, random.Random(5), 1)
+
+
+def cut_off(checkout, *arguments: str, at) -> None:
+    """Run a command and kill it with all it started once the file `at` is there."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "devtools", *arguments],
+        cwd=checkout.folder, env=checkout.environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    until(at.exists, "git is in the middle of the merge")
+    whole = psutil.Process(process.pid).children(recursive=True)  # git before the filter that it waits for
+    for one in (process, *whole):
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    process.wait()
+    psutil.wait_procs(whole, 60)
+
+
+def test_a_land_that_was_killed_in_the_merge_is_ended_by_the_next_and_loses_no_work(built, tmp_path):  # noqa: F811
+    alpha = Checkout(built.folder / "alpha")
+    alpha.commit(**{".gitattributes": "*.slow filter=slow\n", "a.txt": "old\n", "z.txt": "old\n"})
+    told(built, "start", "hold", "--repo", "alpha", "--repo", "beta")
+    tree = built.folder / ".devtools/changes/hold/tree/alpha"
+    for name in ("a.txt", "b.txt", "m.slow", "z.txt"):
+        (tree / name).write_text("new\n")
+    told(built, "commit", "hold", "-m", "All is new")
+    sha = told(built, "verify", "hold")["tuple"]["alpha"]
+    reached, never = tmp_path / "reached", tmp_path / "never"
+    os.mkfifo(never)
+    alpha.git("config", "filter.slow.smudge", f"touch '{reached}'; read x < '{never}'; cat")
+    cut_off(built, "change", "land", "hold", at=reached)
+    alpha.git("config", "--unset", "filter.slow.smudge")
+    assert (alpha.folder / ".git/index.lock").exists()
+    assert [(alpha.folder / name).read_text() for name in ("a.txt", "z.txt")] == ["new\n", "old\n"]
+
+    (alpha.folder / "z.txt").write_text("mine\n")
+    done = built.devtools("change", "land", "hold", status=3)
+    assert (
+        "alpha: an earlier land was cut off here, which left index.lock; changed since then: z.txt"
+        in done.stderr
+    )
+    assert "stash push -- z.txt, then call again" in done.stderr
+    assert (alpha.folder / "z.txt").read_text() == "mine\n"
+
+    (alpha.folder / "z.txt").write_text("")  # as git leaves a file that it had only opened
+    (alpha.folder / ".git/index.lock").touch()
+    done = built.devtools("change", "land", "hold")
+    assert "alpha: an earlier land was cut off in the merge, which left index.lock: its " in done.stderr
+    assert f" files are at {sha[:12]} now" in done.stderr
+    assert alpha.git("rev-parse", "HEAD") == sha
+    assert alpha.git("status", "--porcelain") == ""
+    assert (alpha.folder / "m.slow").read_text() == "new\n"
+    assert "landing" not in (built.folder / ".devtools/changes/hold/change.json").read_text()
+
+
+@pytest.mark.long
+def test_a_land_killed_at_random_moments_is_ended_by_the_next(built):  # noqa: F811
+    chance = random.Random(6)
+    trees = {path: Checkout(built.folder / path) for path in PLACES.values()}
+    hits, took_s = 0, 0.0
+    for number in range(100):
+        if hits == 20:
+            break
+        name = f"land-{number}"
+        told(built, "start", name, "--repo", "alpha", "--repo", "beta")
+        for path in PLACES.values():
+            for file in range(200):
+                place = built.folder / f".devtools/changes/{name}/tree/{path}/f{file}"
+                place.write_text(f"{number}\n" * 200)
+        told(built, "commit", name, "-m", f"Round {number}")
+        landed = told(built, "verify", name)["tuple"]
+        if took_s:
+            hits += killed(built, chance, took_s, "change", "land", name)
+            built.devtools("change", "land", name)
+        else:
+            took_s = timed(built, "change", "land", name)
+        for id_, path in PLACES.items():
+            assert trees[path].git("rev-parse", "main") == landed[id_]
+            assert trees[path].git("status", "--porcelain") == ""
+    assert hits == 20
 
 
 def test_the_locks_of_a_killed_git_are_cleared_and_a_living_one_s_are_not(begun):  # noqa: F811
