@@ -18,6 +18,7 @@ from devtools.workspace import Workspace, locate
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
     from devtools import ports
     from devtools.manifest.model import Automations, Overlay
@@ -49,7 +50,13 @@ class Session:
         from devtools.manifest.load import load
 
         assert self.workspace.file is not None
-        return load(self.workspace.file, self.workspace.state_dir / "run")
+        file = self.given if self.given.is_file() else self.workspace.file
+        return load(file, self.workspace.state_dir / "run", self.workspace.root)
+
+    @property
+    def given(self) -> Path:
+        """What `automations update FILE` put in the place of the workspace's own file, until `down`."""
+        return self.workspace.state_dir / "run" / "given.yaml"
 
     @cached_property
     def user(self) -> dict[str, str]:

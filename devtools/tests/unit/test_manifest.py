@@ -145,6 +145,8 @@ def test_a_missing_name_is_a_warning(tmp_path):
         ("npm start &", "starts something detached"),
         ("docker-compose -f dev.yml up -d", "starts something detached"),
         ("until nc -z localhost 5432; do sleep 1; done; exec app", "waits in a loop of its own"),
+        ("while true; do curl x && break; sleep 1; done; exec app", "waits in a loop of its own"),
+        ("while :\ndo\n  sleep 1\n  nc -z db 1 && break\ndone\nexec app", "waits in a loop of its own"),
         (
             "for i in {1..30}; do\n  nc -z db 1 && break\n  sleep 2\ndone\nexec app",
             "waits in a loop of its own",
@@ -181,6 +183,13 @@ def test_reading_the_longest_command_takes_no_time_whatever_it_holds(tmp_path):
         began = time.process_time()
         assert judge(file).valid
         assert time.process_time() - began < 30, word  # a quadratic pattern takes minutes
+
+
+@pytest.mark.parametrize("start", ["while true; do beat; sleep 5; done", "while :\ndo\n  sleep 5\ndone"])
+def test_a_loop_that_is_the_service_itself_waits_for_nothing(tmp_path, start):
+    file = tmp_path / "automations.yaml"
+    file.write_text(json.dumps({"services": {"a": {"name": "A", "commands": {"start": start}}}}))
+    assert judge(file).warnings == []
 
 
 def test_an_ordinary_command_has_no_warning(tmp_path):

@@ -18,6 +18,7 @@ from devtools.errors import WRONG_USE, WrongUse
 if TYPE_CHECKING:
     from devtools.manifest.load import Verdict
     from devtools.manifest.source import Problem
+    from devtools.session import Session
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(service.app, name="service", help="Services.")
@@ -130,33 +131,46 @@ def update(
     ] = False,
     trust: service.Trust = False,
 ) -> int:
-    """Give the supervisor the definitions of the file; what runs keeps its own until it starts anew."""
-    import tempfile
+    """Give the supervisor the definitions of a file; what runs keeps its own until it starts anew.
 
+    They count for every command until `down`, or until an update without a file.
+    """
     from devtools.cli.agree import agree
-    from devtools.manifest.load import BadFile, judge
-    from devtools.session import Session, open_session
+    from devtools.session import open_session
 
     session = open_session()
-    assert session.workspace.file is not None
+    text = "" if not file else sys.stdin.read() if file == "-" else _read(Path(file))
     if file:
-        text = sys.stdin.read() if file == "-" else _read(Path(file))
-        with tempfile.TemporaryDirectory() as folder:
-            candidate = Path(folder) / "automations.yaml"
-            candidate.write_text(text)
-            verdict = judge(candidate, shown_as="<stdin>" if file == "-" else file)
-            if verdict.errors:
-                raise BadFile(verdict.errors)
-            if keep:
-                session.workspace.file.write_text(text)
-            else:
-                session.__dict__["files"] = (verdict.automations, Session(session.workspace).files[1])
+        _judge(session, text, "<stdin>" if file == "-" else file)
+    session.workspace.make_state_dir()
+    session.given.unlink(missing_ok=True)
+    if file:
+        assert session.workspace.file is not None
+        (session.workspace.file if keep else session.given).write_text(text)
     agree(session, "automations update", trusted=trust)
     plan = session.plan()
     answer = session.client.post("/v1/plan", {"plan": plan.to_json()})
-    count = f"{len(plan.definitions)} definitions"
-    console.say(f"updated {count}" if answer else f"{count} are valid; nothing is running here")
+    number = len(plan.definitions)
+    count = f"{number} definition{'' if number == 1 else 's'}"
+    if answer:
+        console.say(f"updated {count}")
+    else:
+        console.say(f"{count} {'is' if number == 1 else 'are'} valid; nothing is running here")
     return 0
+
+
+def _judge(session: Session, text: str, shown_as: str) -> None:
+    """Raises BadFile where the text cannot be the workspace's automations beside its overlay."""
+    import tempfile
+
+    from devtools.manifest.load import BadFile, judge
+
+    with tempfile.TemporaryDirectory() as folder:
+        candidate = Path(folder) / "automations.yaml"
+        candidate.write_text(text)
+        verdict = judge(candidate, shown_as=shown_as, with_overlay=True, root=session.workspace.root)
+    if verdict.errors:
+        raise BadFile(verdict.errors)
 
 
 def _here() -> Path:

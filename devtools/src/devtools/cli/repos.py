@@ -25,7 +25,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="The reposito
 
 @app.command("list")
 def list_(
-    output: Annotated[str, typer.Option("-o", "--output", help="table or json.")] = "table",
+    output: Annotated[str, typer.Option("-o", "--output", help="json or yaml")] = "",
 ) -> None:
     """Every repository that workspace.yaml names, and whether it is here."""
     from devtools.repositories.clone import missing
@@ -42,9 +42,11 @@ def list_(
         }
         for item in repositories.values()
     ]
-    if output == "json":
-        console.out_json(rows)
+    if output in ("json", "yaml"):
+        (console.out_json if output == "json" else console.out_yaml)(rows)
         return
+    if output not in ("", "table"):
+        raise WrongUse(f"--output: `{output}` is not known", hint="json or yaml")
     columns = ["REPOSITORY", "PATH", "REF", "GROUP", "HERE"]
     cells = [
         [str(row["id"]), str(row["path"]), str(row["ref"] or "-"), str(row["group"] or "-")] for row in rows

@@ -75,7 +75,9 @@ def _row(node: dict[str, Any], now: float) -> list[str]:
     phase = node["phase"]
     style = _STYLES.get(phase)
     memory = node.get("memory_bytes")
-    reason = node["reason"] + ("; changed since it started" if node.get("stale") else "")
+    reason = "; ".join(
+        filter(None, [node["reason"], "changed since it started" if node.get("stale") else ""])
+    )
     return [
         node["id"],
         console.styled(phase, style) if style else phase,

@@ -49,21 +49,27 @@ class BadFile(WrongUse):
 
 
 def judge(
-    file: Path, *, shown_as: str | None = None, with_overlay: bool = False, kept: Path | None = None
+    file: Path,
+    *,
+    shown_as: str | None = None,
+    with_overlay: bool = False,
+    kept: Path | None = None,
+    root: Path | None = None,
 ) -> Verdict:
-    """Read `file` (and its overlay) and note everything that is wrong."""
+    """Read `file` (and the overlay in `root`, default: its own folder) and note everything that is wrong."""
     name = shown_as or str(file)
-    root, problems = read(file, name, kept)
+    folder = root or root_of(file)
+    top, problems = read(file, name, kept)
     check = Checker(name)
     check.errors.extend(problems)
     automations, overlay = Automations(), Overlay()
     try:
-        automations = _automations(root, check)
-        overlay_file = root_of(file) / OVERLAY
+        automations = _automations(top, check)
+        overlay_file = folder / OVERLAY
         if with_overlay and overlay_file.is_file():
             overlay = _overlay(overlay_file, automations, check, kept)
         if not check.errors:
-            _cycles(automations, overlay, root, check)
+            _cycles(automations, overlay, top, check)
     except Enough:
         told = Node("null", check.errors[-1].line, check.errors[-1].column)
         check.warn(told, "", f"judged up to here only: {MAX_ERRORS} errors are enough to begin with")
@@ -71,9 +77,9 @@ def judge(
     return Verdict(name, automations, by_place, check.warnings, overlay)
 
 
-def load(file: Path, kept: Path | None = None) -> tuple[Automations, Overlay]:
+def load(file: Path, kept: Path | None = None, root: Path | None = None) -> tuple[Automations, Overlay]:
     """The files of a workspace; raises `BadFile` with all errors of both. kept: see `source.read`."""
-    verdict = judge(file, shown_as=_shown(file), with_overlay=True, kept=kept)
+    verdict = judge(file, shown_as=_shown(file), with_overlay=True, kept=kept, root=root)
     if verdict.errors:
         raise BadFile(verdict.errors)
     return verdict.automations, verdict.overlay

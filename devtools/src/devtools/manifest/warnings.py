@@ -24,6 +24,8 @@ _WAIT_LOOP = re.compile(
     r"\b(until|while|for)\b[^\n]{0,300}(;|\n)\s{0,40}do\b((?!\bdone\b)[\s\S]){0,2000}?\bsleep\b"
     r"|\bwait-for-it\b|\bwait-on\b"
 )
+# A loop without an end and without a way out waits for nothing: it is what the service does.
+_ENDLESS = re.compile(r"\bwhile\s{1,9}(:|true)\s{0,9}(?=[;\n])")
 _KILL = re.compile(
     r"\b(pkill|killall|fuser\s+(-\S+\s+){0,9}-k|fuser\s+-\S{0,9}k|kill-port)\b"
     r"|lsof\s+.{0,200}-t?i.{0,200}\|\s*xargs\s+kill|kill\s+.{0,200}(\$\(|`)\s*(sudo\s+)?lsof"
@@ -61,7 +63,7 @@ def _judge(node: Node, path: str, is_start: bool, check: Checker) -> None:
     if is_start and (_DETACHED.search(text) or _BACKGROUND.search(lines[-1])):
         hint = "run it in the foreground: a start that returns counts as stopped"
         check.warn(node, path, "starts something detached", hint)
-    if _WAIT_LOOP.search(text):
+    if _WAIT_LOOP.search(text if "break" in text else _ENDLESS.sub("", text)):
         check.warn(node, path, "waits in a loop of its own", "use a dependency or `devtools await SERVICE`")
     if _KILL.search(text):
         hint = "it may hit a stranger; `commands.stop` or the stop signal know the process"
