@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # What reads the files is imported where it is needed: `up` launches the supervisor before it.
 
 UP_LOCK = "up.lock"
+GIVEN = "given-"
 TRIGGERS = ("postEnvironmentStart", "postDevcontainerStart")
 
 
@@ -55,8 +56,19 @@ class Session:
 
     @property
     def given(self) -> Path:
-        """What `automations update FILE` put in the place of the workspace's own file, until `down`."""
-        return self.workspace.state_dir / "run" / "given.yaml"
+        """What `automations update FILE` put in the place of the workspace's own file, until that changes.
+
+        Named by the own file's inode and time, so that no repository can bring one with it.
+        """
+        assert self.workspace.file is not None
+        own = self.workspace.file.stat()
+        name = f"{GIVEN}{own.st_dev:x}-{own.st_ino:x}-{own.st_mtime_ns:x}.yaml"
+        return self.workspace.state_dir / "run" / name
+
+    def forget_given(self) -> None:
+        """Take the workspace's own file again."""
+        for file in (self.workspace.state_dir / "run").glob(f"{GIVEN}*"):
+            file.unlink(missing_ok=True)
 
     @cached_property
     def user(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 OWN = "services:\n  a: {name: A, commands: {start: exec sleep 600}}\n"
 OTHER = OWN.replace("600", "601") + "  b: {name: B, commands: {start: exec sleep 602}}\n"
@@ -24,6 +25,21 @@ def test_an_updated_file_counts_until_down(folder):
     assert (folder.root / "automations.yaml").read_text() == OWN
     folder.down()
     assert services(folder) == ["a"]
+
+
+def test_it_ends_where_the_own_file_changes_and_no_repository_can_bring_one(folder):
+    folder.write(OWN)
+    (folder.root / "other.yaml").write_text(OTHER)
+    assert folder.run("automations", "update", "other.yaml").returncode == 0
+    assert services(folder) == ["a", "b"]
+    folder.write(OWN)
+    (brought,) = (folder.state / "run").glob("given-*.yaml")
+    assert services(folder) == ["a"]
+    # A copy of the whole folder, as a clone is one: its files are others.
+    copy = type(folder)(folder.root / "copy")
+    shutil.copytree(folder.state, copy.state)
+    assert (copy.state / "run" / brought.name).exists()
+    assert services(copy.write(OWN)) == ["a"]
 
 
 def test_an_update_that_does_not_fit_the_overlay_changes_nothing(folder):

@@ -133,7 +133,7 @@ def update(
 ) -> int:
     """Give the supervisor the definitions of a file; what runs keeps its own until it starts anew.
 
-    They count for every command until `down`, or until an update without a file.
+    They count for every command until `down`, an update without a file, or a change of the workspace's own.
     """
     from devtools.cli.agree import agree
     from devtools.session import open_session
@@ -143,7 +143,7 @@ def update(
     if file:
         _judge(session, text, "<stdin>" if file == "-" else file)
     session.workspace.make_state_dir()
-    session.given.unlink(missing_ok=True)
+    session.forget_given()
     if file:
         assert session.workspace.file is not None
         (session.workspace.file if keep else session.given).write_text(text)

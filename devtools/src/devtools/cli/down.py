@@ -35,7 +35,7 @@ def command(
         return _bring_down(session, Progress(quiet=quiet))
     if not has_leftovers(session.workspace):
         console.say("containers are removed" if _sweep(session) else "nothing is running here")
-        session.given.unlink(missing_ok=True)
+        session.forget_given()
         return 0
     console.say("the supervisor is gone; ends what it left behind")
     started = launched(session)
@@ -84,7 +84,7 @@ def _bring_down(session: Session, progress: Progress) -> int:
     if failed:
         raise DevtoolsError("; ".join(failed), exit_code=FAILED)
     if status == 0:
-        session.given.unlink(missing_ok=True)
+        session.forget_given()
         console.say("everything is stopped")
     return status
 
