@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from devtools.workspace import Workspace
 
 # Ours in a supervised process; a command that such a process runs must not take them for the user's.
-_OWN = ("DEVTOOLS_RUN", "DEVTOOLS_ORDERED", "DEVTOOLS_PORTS", "DEVTOOLS_INJECTED", "NOTIFY_SOCKET")
+FILLED = "DEVTOOLS_FILLED"  # to the one `up` that begins an instance: its tasks that are done, by name
+_OWN = ("DEVTOOLS_RUN", "DEVTOOLS_ORDERED", "DEVTOOLS_PORTS", "DEVTOOLS_INJECTED", "NOTIFY_SOCKET", FILLED)
 _LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$")
 _PORT = re.compile(r"\$\{ports\.([A-Za-z0-9_-]+)\}")
 

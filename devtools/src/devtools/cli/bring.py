@@ -12,7 +12,7 @@ from devtools import console
 from devtools.cli.agree import agree
 from devtools.cli.progress import Progress
 from devtools.errors import FAILED, INTERRUPTED, DevtoolsError, WrongUse
-from devtools.instances import before_up
+from devtools.instances import before_up, told_filled
 from devtools.session import TRIGGERS, Session, import_all
 from devtools.supervisor import launch, reach
 
@@ -71,7 +71,7 @@ class Up:
             console.warn("no service or task has a trigger that `up` fires; nothing to start")
         nodes: list[dict[str, Any]] | None = None
         self.watched = reach.told(plan) if self.watch else {}
-        body = {"plan": plan.to_json(), "roots": roots, "watch": self.watch}
+        body = {"plan": plan.to_json(), "roots": roots, "watch": self.watch, "filled": told_filled()}
         events = self.session.client.stream("/v1/up", body)
         with self.interrupts.held():
             for event in events:

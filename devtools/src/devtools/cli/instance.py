@@ -37,10 +37,18 @@ def create(
     if change and ref:
         raise WrongUse("--change and --ref name two beginnings", hint="give one of them")
     chosen = refs.of_change(home, change) if change else refs.everywhere(home, ref) if ref else {}
-    fill = life.copying(home, data_of) if data_of else None
+    cloning = life.Cloning(console.say)
+    fill = life.copying(home, data_of) if data_of else cloning
     instance = life.create(home, name, chosen, say=console.say, fill=fill)
-    status = {} if no_up else status_shape(running.up(instance, aloud=not as_json))
-    verdict = None if no_up or no_validate else running.validate(instance)
+    status: dict[str, Any] = {}
+    verdict = None
+    if not no_up:
+        aloud, filled = not as_json, cloning.filled
+        if no_validate:
+            status = running.up(instance, aloud=aloud, filled=filled)
+        else:
+            status, verdict = running.proven(instance, aloud=aloud, filled=filled)
+        status = status_shape(status)
     seconds = time.monotonic() - began
     if as_json:
         found = {**life.row(instance), "seconds": round(seconds, 2), "status": status, "validation": verdict}

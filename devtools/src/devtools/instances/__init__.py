@@ -1,13 +1,14 @@
 """Isolated copies of a workspace, side by side: own worktrees, ports, database and state.
 
-The two doors that other commands use are here; they cost nothing where there are no instances.
+The doors that other commands use are here; they cost nothing where there are no instances.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from devtools import ports
+from devtools import environment, ports
 from devtools.instances.place import FOLDER
 
 if TYPE_CHECKING:
@@ -20,6 +21,15 @@ def before_up(workspace: Workspace) -> None:
         from devtools.instances import server
 
         server.attach(workspace)
+
+
+def told_filled() -> dict[str, str]:
+    """Tasks that this `up` need not run, and why: whoever makes an instance has filled its database."""
+    if not os.environ.get(environment.FILLED):
+        return {}
+    from devtools.instances import filling
+
+    return filling.told()
 
 
 def before_down(workspace: Workspace) -> list[str]:

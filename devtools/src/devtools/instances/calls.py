@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from devtools.errors import DevtoolsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 GIT_DEADLINE_S = 300
@@ -62,17 +62,21 @@ def git(folder: Path, *arguments: str, check: bool = True, index: Path | None = 
 
 
 def output_of(
-    command: Sequence[str], folder: Path, who: str, *, aloud: bool = False, state: Path | None = None
+    command: Sequence[str],
+    folder: Path,
+    who: str,
+    *,
+    aloud: bool = False,
+    more: Mapping[str, str] | None = None,
 ) -> str:
     """What the command prints; raises DevtoolsError with its last words. aloud: its messages go to ours.
 
-    state: where the workspace has its state, if not in the folder.
+    more: variables beside those of the clean environment.
     """
-    more = {"DEVTOOLS_STATE_DIR": str(state)} if state else {}
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**clean_environment(), **more},
+        env={**clean_environment(), **(more or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=None if aloud else subprocess.PIPE,

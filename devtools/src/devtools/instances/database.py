@@ -61,14 +61,20 @@ def _alone(home: Workspace) -> Generator[psycopg.Connection]:
         yield conn
 
 
-def clone(instance: Instance, spec: Database, migrate: Callable[[str], None]) -> str:
-    """Make the database where it is missing; returns its name. `migrate` is asked to fill a new template."""
+def clone(instance: Instance, spec: Database, migrate: Callable[[str], None], origin: str = "") -> bool:
+    """Make the database where it is missing; `migrate` is asked to fill a new template.
+
+    origin: what would fill a template now, see `filling`. True where the database was made now of a template
+    that the same has filled.
+    """
+    is_filled = False
     with _alone(instance.home) as conn:
         if not _is_whole(conn, instance.database):
-            template = _template(conn, migrations_hash(instance), spec, migrate)
+            template = _template(conn, migrations_hash(instance), spec, migrate, origin)
+            is_filled = bool(origin) and _origin(conn, template) == origin
             _create(conn, instance.database, spec, template)
         _grant(conn, instance.database, spec)
-    return instance.database
+    return is_filled
 
 
 def copy(instance: Instance, spec: Database, source: str) -> str:
@@ -93,16 +99,32 @@ def template_of(instance: Instance) -> str:
     return f"template_{migrations_hash(instance)}"
 
 
-def _template(conn: psycopg.Connection, version: str, spec: Database, migrate: Callable[[str], None]) -> str:
+def _template(
+    conn: psycopg.Connection, version: str, spec: Database, migrate: Callable[[str], None], origin: str
+) -> str:
     template = f"template_{version}"
     if not _is_whole(conn, template):
         building = f"{template}_new"
         _create(conn, building, spec, "template1")
         migrate(building)
         _grant(conn, building, spec)
+        _note_origin(conn, building, origin)
         _seal(conn, building, template)
         _drop_old_templates(conn)
     return template
+
+
+def _note_origin(conn: psycopg.Connection, name: str, origin: str) -> None:
+    """Write it at the database itself: it is renamed, and dropped, with that; a clone does not have it."""
+    note = sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(origin or None))
+    conn.execute(note)
+
+
+def _origin(conn: psycopg.Connection, name: str) -> str:
+    found = conn.execute(
+        "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", (name,)
+    ).fetchone()
+    return str(found[0] or "") if found else ""
 
 
 def _create(conn: psycopg.Connection, name: str, spec: Database, template: str) -> None:

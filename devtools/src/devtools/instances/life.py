@@ -10,11 +10,12 @@ import fcntl
 import os
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from devtools import ports
 from devtools.errors import Blocked, DevtoolsError, WrongUse
-from devtools.instances import calls, running, server, trees, venv
+from devtools.instances import calls, filling, running, server, trees, venv
 from devtools.instances.place import Instance, existing, lease, named
 from devtools.manifest.load import load
 from devtools.statefile import write_json
@@ -50,14 +51,15 @@ def create(
     """
     instance = named(home, name)
     overlay = overlay_of(home)
-    with alone(instance):
+    spec = overlay.database if server.is_shared(home, overlay) else None
+    with alone(instance), ThreadPoolExecutor(1) as aside:
+        is_awake = aside.submit(server.answers, home) if spec is not None else None  # while git works
         with _in_turn(home):
             before = instance.record
             instance.remember(state="creating", first_port=lease(instance))
             shas = trees.make(instance, overlay.repositories, refs or {})
         instance.state_dir.mkdir(exist_ok=True)
         (instance.state_dir / ".gitignore").write_text("*\n")
-        spec = overlay.database if server.is_shared(home, overlay) else None
         first = instance.record["first_port"]
         facts = {"name": name, "first_port": first, "home": str(home.root), "shares_server": spec is not None}
         write_json(instance.state_dir / ports.LEASE_FILE, facts)
@@ -65,9 +67,9 @@ def create(
         if not venv.overlay(home.root, instance.tree) and (instance.tree / "dev").exists():
             say("the lock differs from the home's: installs its own packages")
             running.in_tree(instance, [str(instance.tree / "dev"), "install"])
-        if spec is not None:
-            server.wake(home, spec)
-            made = fill(instance, spec) if fill else from_template(instance, spec, say)
+        if spec is not None and is_awake is not None:
+            server.wake(home, spec, is_awake=is_awake.result())
+            made = (fill or Cloning(say))(instance, spec)
             server.write_env(instance, server.variables(instance, spec, made))
             say(f"database {made}")
         else:
@@ -84,20 +86,37 @@ def fillers(home: Workspace) -> list[str]:
     return [name for name in tasks if set(_needs(overlay, name)) == {service}]
 
 
+class Cloning:
+    """Fills an instance by a clone of the template that has the migrations applied.
+
+    filled: the tasks that need not run in it, see `filling`.
+    """
+
+    def __init__(self, say: Say) -> None:
+        self.say = say
+        self.filled: list[str] = []
+
+    def __call__(self, instance: Instance, spec: Database) -> str:
+        """Make the database; returns its name."""
+        from devtools.instances import database
+
+        tasks = fillers(instance.home)
+
+        def migrate(fresh: str) -> None:
+            self.say(f"a new template: {', '.join(tasks) or 'empty'}")
+            if tasks:
+                server.write_env(instance, server.variables(instance, spec, fresh))
+                running.devtools(instance, "up", "--no-validate", "--only", ",".join(tasks))
+                running.devtools(instance, "down")
+
+        origin = filling.origin(instance, overlay_of(instance.home).repositories)
+        self.filled = tasks if database.clone(instance, spec, migrate, origin) else []
+        return instance.database
+
+
 def from_template(instance: Instance, spec: Database, say: Say) -> str:
     """A clone of the template that has the migrations applied; returns its name."""
-    from devtools.instances import database
-
-    tasks = fillers(instance.home)
-
-    def migrate(fresh: str) -> None:
-        say(f"a new template: {', '.join(tasks) or 'empty'}")
-        if tasks:
-            server.write_env(instance, server.variables(instance, spec, fresh))
-            running.devtools(instance, "up", "--no-validate", "--only", ",".join(tasks))
-            running.devtools(instance, "down")
-
-    return database.clone(instance, spec, migrate)
+    return Cloning(say)(instance, spec)
 
 
 def copying(home: Workspace, source: str) -> Fill:

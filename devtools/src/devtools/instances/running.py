@@ -18,14 +18,16 @@ import psutil
 
 from devtools import ports
 from devtools.errors import DevtoolsError
-from devtools.instances import calls, server, venv
+from devtools.instances import calls, filling, server, venv
 from devtools.manifest.load import load
 from devtools.session import Session, has_leftovers
+from devtools.statefile import read_json
 from devtools.supervisor import launch, listeners
+from devtools.supervisor.records import VERDICT
 from devtools.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from devtools.instances.place import Instance
 
@@ -34,19 +36,62 @@ PORTS_DEADLINE_S = 30.0
 SUPERVISOR_DEADLINE_S = 30.0
 
 
-def in_tree(instance: Instance, command: Sequence[str], *, aloud: bool = False) -> str:
+def in_tree(
+    instance: Instance,
+    command: Sequence[str],
+    *,
+    aloud: bool = False,
+    more: Mapping[str, str] | None = None,
+) -> str:
     """What the command prints in the instance's tree; raises DevtoolsError where it fails."""
-    return calls.output_of(command, instance.tree, f"instance {instance.name}", aloud=aloud)
+    return calls.output_of(command, instance.tree, f"instance {instance.name}", aloud=aloud, more=more)
 
 
-def devtools(instance: Instance, *arguments: str, aloud: bool = False) -> str:
+def devtools(
+    instance: Instance, *arguments: str, aloud: bool = False, more: Mapping[str, str] | None = None
+) -> str:
     """The same for a command of the instance's own devtools."""
-    return in_tree(instance, [venv.python(instance.tree), "-P", "-m", "devtools", *arguments], aloud=aloud)
+    command = [venv.python(instance.tree), "-P", "-m", "devtools", *arguments]
+    return in_tree(instance, command, aloud=aloud, more=more)
 
 
-def up(instance: Instance, *, aloud: bool = False) -> dict[str, Any]:
-    """Start the instance; returns its status, as the supervisor tells it."""
-    devtools(instance, "up", "--no-validate", aloud=aloud)
+def up(instance: Instance, *, aloud: bool = False, filled: Sequence[str] = ()) -> dict[str, Any]:
+    """Start the instance; returns its status, as the supervisor tells it. filled: see `filling`."""
+    devtools(instance, "up", "--no-validate", aloud=aloud, more=filling.variable(filled))
+    return _status(instance)
+
+
+def proven(
+    instance: Instance, *, aloud: bool = False, filled: Sequence[str] = ()
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Start and validate the instance by one call of its devtools; its status, and the verdict as `validate`.
+
+    The verdict is what that call has kept. A devtools that keeps none, or that found all at work, is asked.
+    """
+    began = time.time()
+    try:
+        devtools(instance, "up", aloud=aloud, more=filling.variable(filled))
+    except DevtoolsError:
+        verdict = kept(instance, began)
+        if verdict is None or verdict["passed"]:
+            raise  # not the validation is what failed
+    else:
+        verdict = kept(instance, began) or validate(instance)
+    return _status(instance), verdict
+
+
+def kept(instance: Instance, since: float) -> dict[str, Any] | None:
+    """What `validate --json` would have printed of a validation begun since then and ended; else None."""
+    found = read_json(instance.state_dir / VERDICT)
+    began, ended = found.get("started_at"), found.get("ended_at")
+    if not isinstance(began, int | float) or not isinstance(ended, int | float) or began < since:
+        return None
+    shown = ("id", "name", "passed", "seconds", "evidence", "error")
+    steps = [{name: step[name] for name in shown} for step in found["steps"]]
+    return {"passed": bool(found["passed"]), "steps": steps}
+
+
+def _status(instance: Instance) -> dict[str, Any]:
     status = Session(instance.workspace()).status()
     if status is None:
         raise DevtoolsError(f"instance {instance.name} ended right after its start")

@@ -38,18 +38,21 @@ def port(home: Workspace) -> int:
     return place_of(home).port
 
 
-def wake(home: Workspace, spec: Database) -> None:
-    """Start the home's server, and nothing else of the home, where nobody answers there."""
-    if not _answers(home):
+def wake(home: Workspace, spec: Database, *, is_awake: bool | None = None) -> None:
+    """Start the home's server, and nothing else of the home, where nobody answers there.
+
+    is_awake: where the caller has just asked.
+    """
+    if not (answers(home) if is_awake is None else is_awake):
         _of_home(home, "up", "--no-validate", "--only", spec.service)
 
 
 def _of_home(home: Workspace, *arguments: str) -> None:
     command = [venv.python(home.root), "-P", "-m", "devtools", *arguments]
-    calls.output_of(command, home.root, "the home", state=home.state_dir)
+    calls.output_of(command, home.root, "the home", more={"DEVTOOLS_STATE_DIR": str(home.state_dir)})
 
 
-def _answers(home: Workspace) -> bool:
+def answers(home: Workspace) -> bool:
     """True where the home's own server does: another workspace's may be on that port by now."""
     import psycopg
 
@@ -121,7 +124,7 @@ def drop_database(instance: Instance, overlay: Overlay) -> bool:
     from devtools.instances import database
 
     home = instance.home
-    was_awake, was_supervised = _answers(home), launch.holder(home.state_dir) is not None
+    was_awake, was_supervised = answers(home), launch.holder(home.state_dir) is not None
     wake(home, overlay.database)
     gone = database.drop(instance)
     if not was_awake:  # leave the home as it was

@@ -207,6 +207,12 @@ _WATCH: Schema = {
     "description": "Follow saves in the repositories from now on, or not any more; null: as it was.",
 }
 
+_FILLED: Schema = {
+    "type": "object",
+    "additionalProperties": _TEXT,
+    "description": "Tasks that need not run before they are asked for by name, and why.",
+}
+
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",
     "info": {
@@ -253,6 +259,7 @@ DOCUMENT: dict[str, Any] = {
             plan=_PLAN,
             roots=_IDS,
             watch=_WATCH,
+            filled=_FILLED,
         ),
         "/v1/start": _post(
             "start",

@@ -175,6 +175,7 @@ class Server:
             stream.send({"leftovers": {"adopted": sorted(kept), "ended": ended}})
         # The picture of the start is taken when it is over: what restarts or runs later must not bend it.
         before, self._started = self._started, None
+        self._take_for_done(request)
         begun = await self._drive(stream, roots)
         self._started = self._picture(begun) if begun else before
 
@@ -311,6 +312,16 @@ class Server:
         if not isinstance(value, list):
             raise http.BadRequest(400, f"`{key}` must be a list of ids")
         return self._names(cast("list[str]", value))
+
+    def _take_for_done(self, request: http.Request) -> None:
+        """Tasks that have never run here and need not now, for the reason told; asked for again, they do."""
+        told: object = request.body.get("filled") or {}
+        if not isinstance(told, dict):
+            raise http.BadRequest(400, "`filled` must be an object: ids of tasks, and why")
+        for name, reason in cast("dict[str, object]", told).items():
+            node = self.engine.nodes.get(name)
+            if node is not None and node.phase == "pending" and not node.is_active:  # as tasks begin
+                self.engine.change(node, "succeeded", str(reason))
 
     def _names(self, names: Iterable[str]) -> list[str]:
         wanted = [str(name) for name in names if name]
