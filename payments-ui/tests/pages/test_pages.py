@@ -223,6 +223,15 @@ class TestCreate:
         test.button[0].click().run()
         assert "earlier press" in shown(test)
 
+    def test_what_the_api_refuses_stands_at_its_field(self) -> None:
+        api = FakeApiClient()
+        reasons = {"accountId": "must be [printable]", "metadata": "must be small"}
+        api.failing = ApiRefused("Malformed.", code="malformed_request", status=422, reasons=reasons)
+        test = self.fill(opened(_create, api))
+        test.button[0].click().run()
+        assert ":red[must be \\[printable\\].]" in [caption.value for caption in test.caption]
+        assert test.error[0].value == "**Malformed.**\n\n- **metadata**: must be small."
+
     def test_a_failing_api_says_that_pressing_again_is_safe(self) -> None:
         api = FakeApiClient()
         api.failing = ApiFailed("The payments API failed. Something went wrong on our side.", status=500)

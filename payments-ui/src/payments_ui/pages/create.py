@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from payments_ui import state
 from payments_ui.api_client import ApiClient, ApiError, ApiRefused, ApiUnreachable, Created
-from payments_ui.components import facts, header, money, problems, status
+from payments_ui.components import facts, header, make, money, problems, status
+from payments_ui.components.fields import AMOUNT_NAMES, Fields
 
 KEY = "create_key"
 RESULT = "create_result"
@@ -36,25 +37,32 @@ def show(api: ApiClient) -> None:
         _done(result)
         return
     key: str = st.session_state.setdefault(KEY, f"ui-{uuid7()}")
-    draft = _form()
-    if draft is None:
-        return
-    payment = _checked(draft)
+    inputs = Fields()
+    draft = _form(inputs)
+    payment = _checked(draft) if draft is not None else None
     if payment is not None:
-        _send(api, payment, key)
+        _send(api, payment, key, inputs)
+    st.markdown("##### Other kinds", anchors=False)
+    make.buttons(api)
 
 
-def _form() -> dict[str, str] | None:
+def _form(inputs: Fields) -> dict[str, str] | None:
     """Show the form; return what it holds once its button is pressed."""
     with st.form("create", border=True, width=640):
         account = st.text_input("Account", key="create_account", placeholder="ACC-1001", max_chars=255)
+        inputs.under("accountId", "account_id")
         amount_column, currency_column = st.columns([3, 1])
-        amount = amount_column.text_input("Amount", key="create_amount", placeholder="250.00", max_chars=64)
+        with amount_column:
+            amount = st.text_input("Amount", key="create_amount", placeholder="250.00", max_chars=64)
+            inputs.under(*AMOUNT_NAMES)
         currencies = [*COMMON_CURRENCIES, *sorted(set(CURRENCIES) - set(COMMON_CURRENCIES))]
-        currency = currency_column.selectbox("Currency", currencies, key="create_currency")
+        with currency_column:
+            currency = st.selectbox("Currency", currencies, key="create_currency")
+            inputs.under("currency")
         description = st.text_input(
             "Description", key="create_description", placeholder="optional", max_chars=1000
         )
+        inputs.under("description")
         if not st.form_submit_button("Create payment", type="primary", icon=":material/check:"):
             return None
     return {
@@ -80,7 +88,7 @@ def _checked(draft: dict[str, str]) -> CreatePayment | None:
         return None
 
 
-def _send(api: ApiClient, payment: CreatePayment, key: str) -> None:
+def _send(api: ApiClient, payment: CreatePayment, key: str, inputs: Fields) -> None:
     try:
         st.session_state[RESULT] = api.create_payment(payment, key)
     except ApiUnreachable as error:
@@ -97,14 +105,14 @@ def _send(api: ApiClient, payment: CreatePayment, key: str) -> None:
                 icon=":material/cloud_off:",
             )
     except ApiRefused as error:
-        _refused(error)
+        _refused(error, inputs)
     except ApiError as error:
         st.error(f"**{error.detail}**  \nPress the button again: the same form cannot pay twice.")
     else:
         st.rerun()
 
 
-def _refused(error: ApiRefused) -> None:
+def _refused(error: ApiRefused, inputs: Fields) -> None:
     if error.code == "idempotency_key_reused":
         st.error(
             "**An earlier press of this form has made a payment with other details.**  \n"
@@ -114,7 +122,7 @@ def _refused(error: ApiRefused) -> None:
     elif error.code == "idempotency_key_in_flight":
         st.info("The first press is still being worked on. Press again in a moment to see its result.")
     else:
-        st.error(f"**{error.detail}**  \n{problems.advice(error)}")
+        problems.refused(error, inputs)
 
 
 def _done(created: Created) -> None:

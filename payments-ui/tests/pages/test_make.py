@@ -1,0 +1,132 @@
+"""Beginning a card or a wallet payment on AppTest: previewed first, sent once per opening, told at fields."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from payments_schema.wire.cards import AuthorizeCard, CardPaymentView, CardStatus, Preview
+from payments_schema.wire.wallets import InitiateWallet, WalletDirection, WalletStatus, WalletView
+from streamlit.testing.v1 import AppTest
+
+from payments_ui.api_client import ApiRefused, ApiUnreachable
+from payments_ui.fake_api_client import FakeApiClient
+
+AUTHORIZE, INITIATE = "/api/v1/payments/authorize", "/api/v1/payments/initiate"
+GO = "go_ui-key-1"
+
+
+def _card(api):
+    from payments_ui.components import make
+
+    make.card_dialog(api, "ui-key-1")
+
+
+def _wallet(api):
+    from payments_ui.components import make
+
+    make.wallet_dialog(api, "ui-key-1")
+
+
+def _create(api):
+    from payments_ui.pages import create
+
+    create.show(api)
+
+
+def opened(page: Callable[[FakeApiClient], None], api: FakeApiClient) -> AppTest:
+    test = AppTest.from_function(page, kwargs={"api": api}, default_timeout=60)
+    test.run()
+    assert not test.exception
+    return test
+
+
+def shown(test: AppTest) -> str:
+    elements = [*test.get("html"), *test.markdown, *test.caption, *test.error]
+    return "\n".join(str(getattr(one.proto, "body", "")) for one in elements)
+
+
+def an_api() -> FakeApiClient:
+    api = FakeApiClient()
+    now = datetime.now(UTC)
+    entry = {"account": "customer_holds", "direction": "debit", "amount": 1250, "currency": "USD"}
+    api.answers[f"POST {AUTHORIZE}?preview"] = Preview.model_validate({"entries": [entry]})
+    common = {"id": "pay_1", "created_at": now, "updated_at": now, "expires_at": now}
+    api.answers[f"POST {AUTHORIZE}"] = CardPaymentView.model_construct(status=CardStatus.AUTHORIZED, **common)
+    api.answers[f"POST {INITIATE}"] = WalletView.model_construct(status=WalletStatus.INITIATED, **common)
+    return api
+
+
+def test_the_form_for_direct_payments_leads_to_the_other_kinds() -> None:
+    labels = [button.label for button in opened(_create, an_api()).button]
+    assert labels[-2:] == ["Hold funds on a card", "Pay or collect by wallet"]
+
+
+def test_a_hold_is_previewed_and_sent_with_the_key_of_its_opening() -> None:
+    api = an_api()
+    test = opened(_card, api)
+    assert not test.button
+    test.text_input(key="Amount_ui-key-1").input("12.50").run()
+    test.text_input(key="Account_ui-key-1").input(" ACC-1 ").run()
+    assert "customer_holds" in shown(test)
+    assert {params.get("preview") for _, _, _, _, params in api.sent} == {"true"}
+    test.button(key=GO).click().run()
+    path, _, body, key, params = api.sent[-1]
+    assert (path, key, params) == (AUTHORIZE, "ui-key-1", {})
+    assert body == AuthorizeCard(amount=1250, currency="USD", account_id="ACC-1")
+    assert 'href="payment?id=pay_1"' in shown(test)
+    assert not test.button
+
+
+def test_a_large_hold_is_typed_twice() -> None:
+    test = opened(_card, an_api())
+    test.text_input(key="Amount_ui-key-1").input("1,000.00").run()
+    assert test.button(key=GO).disabled
+    test.text_input(key="typed_ui-key-1").input("1000.00").run()
+    assert not test.button(key=GO).disabled
+
+
+def test_what_is_no_amount_is_told_beneath_it() -> None:
+    api = an_api()
+    test = opened(_card, api)
+    for typed, said in (("12.345", "decimals"), ("-1", "more than nothing"), ("lots", "number")):
+        test.text_input(key="Amount_ui-key-1").input(typed).run()
+        assert said in shown(test)
+        assert not test.button
+    assert api.sent == []
+
+
+def test_a_wallet_payment_says_whom_and_which_way() -> None:
+    api = an_api()
+    test = opened(_wallet, api)
+    test.selectbox(key="direction_ui-key-1").select(WalletDirection.COLLECT).run()
+    test.text_input(key="Telephone number_ui-key-1").input("024 312 3499").run()
+    test.text_input(key="Name_ui-key-1").input("Ama").run()
+    test.text_input(key="Amount_ui-key-1").input("25").run()
+    test.button(key=GO).click().run()
+    [(path, _, body, key, _)] = api.sent
+    assert (path, key) == (INITIATE, "ui-key-1")
+    assert isinstance(body, InitiateWallet)
+    assert (body.direction, body.recipient_phone, str(body.amount)) == ("collect", "+233243123499", "25.00")
+
+
+def test_a_number_that_is_none_is_told_at_the_number() -> None:
+    api = an_api()
+    test = opened(_wallet, api)
+    test.text_input(key="Telephone number_ui-key-1").input("12").run()
+    test.text_input(key="Name_ui-key-1").input("Ama").run()
+    test.text_input(key="Amount_ui-key-1").input("25").run()
+    assert [caption.value for caption in test.caption if caption.value.startswith(":red[")]
+    assert not test.button
+    assert api.sent == []
+
+
+def test_an_answer_that_did_not_come_keeps_the_key_and_a_refusal_its_field() -> None:
+    api = an_api()
+    test = opened(_card, api)
+    test.text_input(key="Amount_ui-key-1").input("12.50").run()
+    api.refusing = {AUTHORIZE: ApiUnreachable("It broke off.", outcome_unknown=True)}
+    test.run()
+    assert "cannot be done twice" in shown(test)
+    reasons = {"account_id": "must be printable"}
+    api.refusing = {AUTHORIZE: ApiRefused("No.", code="malformed_request", status=422, reasons=reasons)}
+    test.run()
+    assert ":red[must be printable.]" in [caption.value for caption in test.caption]
