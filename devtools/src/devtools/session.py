@@ -55,6 +55,17 @@ class Session:
         return load(file, self.workspace.state_dir / "run", self.workspace.root)
 
     @property
+    def services(self) -> list[str]:
+        """The ids of all services, replicas among them."""
+        automations, overlay = self.files
+        replicas = [
+            f"{name}-{copy}"
+            for name, extra in overlay.services.items()
+            for copy in range(2, extra.replicas + 1)
+        ]
+        return [*automations.services, *replicas]
+
+    @property
     def given(self) -> Path:
         """What `automations update FILE` put in the place of the workspace's own file, until that changes.
 

@@ -85,6 +85,19 @@ def test_who_names_a_service_means_all_of_its_replicas(folder):
     assert running(folder) == set()
 
 
+def test_one_replica_is_named_by_its_own_id(folder):
+    folder.write(
+        services("w", start="echo I am $DEVTOOLS_REPLICA; exec sleep 600"), "services: {w: {replicas: 2}}\n"
+    )
+    folder.up()
+    until(lambda: (folder.state / "logs/w-2.log").read_text() == "I am 2\n", "its log", PATIENCE_S)
+    assert folder.run("service", "stop", "w-2").returncode == 0
+    assert running(folder) == {"w"}
+    assert folder.run("service", "logs", "w-2", "--no-follow").stdout.endswith("  I am 2\n")
+    refused = folder.run("service", "start", "w-3")
+    assert (refused.returncode, "did you mean `w-2`?" in refused.stderr) == (2, True)
+
+
 def test_replicas_that_cannot_be_are_told_with_their_place(folder):
     folder.write(services("w", "w-2"), "services: {w: {replicas: 2, ports: ['8080']}}\n")
     done = folder.up(status=2)

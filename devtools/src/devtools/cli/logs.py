@@ -77,8 +77,7 @@ def show(
 
 
 def _sources(session: Session, wanted: list[str]) -> list[str]:
-    automations, _ = session.files
-    known = [*automations.services, *automations.tasks]
+    known = [*session.services, *session.files[0].tasks]
     for name in wanted:
         if name not in known:
             hint = did_you_mean(name, known) or f"known: {', '.join(known)}"

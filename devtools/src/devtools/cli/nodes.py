@@ -57,8 +57,7 @@ def listing(nodes: list[dict[str, Any]], shape: list[dict[str, Any]], output: st
 
 def check(session: Session, names: list[str], kind: str) -> None:
     """Raises WrongUse where a reference names nothing of this kind."""
-    automations, _ = session.files
-    section = automations.services if kind == "service" else automations.tasks
+    section = session.services if kind == "service" else session.files[0].tasks
     for name in names:
         if name not in section:
             hint = did_you_mean(name, section) or f"known: {', '.join(section)}"
