@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from devtools.bisect import kept
 from devtools.changes import place
 from devtools.errors import WrongUse
-from devtools.repositories import lockfile
+from devtools.repositories import checkouts, lockfile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +43,12 @@ def good_end(home: Workspace, given: str, bad: Mapping[str, str]) -> dict[str, s
         "nothing that was verified here lies behind these commits",
         hint="--good names a file of `repos freeze`, a verified change, its key, or a ref",
     )
+
+
+def unsaved(home: Workspace) -> list[str]:
+    """The repositories with work that is not committed, which no search can see."""
+    found = checkouts.at_once(checkouts.state, place.everything(home))
+    return [state.id for state in found if state.changed]
 
 
 def _named(home: Workspace, given: str, *, is_good: bool) -> dict[str, str]:

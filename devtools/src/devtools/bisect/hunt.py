@@ -62,7 +62,8 @@ class Hunt:
         low, high = search(
             len(units),
             lambda number, left: self._ask(
-                order.reached(good, units[:number]), f"step {number} of {len(units)}, about {left} tries left"
+                order.reached(good, units[:number]),
+                f"step {number} of {len(units)}, tries left: about {left}",
             ),
         )
         first_bad = order.reached(good, units[:high])
@@ -123,7 +124,7 @@ class Hunt:
 
         def ask(count: int, left: int) -> Outcome:
             chosen = sorted({*base, *others[:count], place_})
-            about = f"with {count} of {len(others)} other steps before it, about {left} tries left"
+            about = f"with {count} of {len(others)} other steps before it, tries left: about {left}"
             return self._ask(order.reached(good, [units[number] for number in chosen]), about)
 
         if not others:

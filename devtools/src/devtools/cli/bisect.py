@@ -41,12 +41,17 @@ def command(
     from devtools.bisect import ends, trials
     from devtools.bisect.hunt import Hunt
     from devtools.bisect.kept import Question
+    from devtools.cli.agree import agree
     from devtools.cli.interrupt import Interrupts
+    from devtools.session import Session
 
     if run and everything:
         raise WrongUse("--run and --all are two questions", hint="give one of them")
     home = locate()
+    agree(Session(home), "up")  # else every try would be refused, and that says nothing of its commits
     question = Question(home, run, everything)
+    if not bad and (unsaved := ends.unsaved(home)):
+        console.warn(f"not committed, so not searched: work in {', '.join(unsaved)}")
     with Interrupts(), trials.alone(home):
         to = ends.bad_end(home, bad)
         since = ends.good_end(home, good, to)

@@ -10,10 +10,15 @@ from pathlib import Path
 import pytest
 from devtools_waiting import until
 
+from devtools import trust
 from devtools.bisect import ends, trials
+from devtools.bisect.kept import Question
+from devtools.changes import place
 from devtools.errors import Blocked
+from devtools.instances import life
+from devtools.instances.place import named
 
-from ..instances.conftest import Home, home_with_database  # noqa: F401  (fixture)
+from ..instances.conftest import home_with_database  # noqa: F401  (fixture)
 from ..instances.test_instances import databases
 from .conftest import PARTS, Fleet
 from .test_ends import verified
@@ -33,7 +38,7 @@ def left(fleet: Fleet) -> list[str]:
     return found + [" ".join(process.cmdline()) for process in fleet.processes()]
 
 
-def told(fleet: Home, *words: str, status: int = 0):
+def told(fleet: Fleet, *words: str, status: int = 0):
     return json.loads(fleet.run("change", "bisect", *words, "--json", status=status).stdout)
 
 
@@ -54,7 +59,8 @@ def test_the_commit_that_broke_the_validation_is_found_in_instances(fleet, here)
     done = fleet.run("change", "bisect", "--first-only")
     assert f"beta       {culprit[:12]}  A       broken   -" in done.stdout
     assert "step      validate" in done.stdout and "beta/state:broken" in done.stdout
-    assert "step 1 of 2, about 1 tries left" in done.stderr and "2 tried, 1 remembered" in done.stderr
+    assert "step 1 of 2, tries left: about 1" in done.stderr and "2 tried, 1 remembered" in done.stderr
+    assert "not committed, so not searched: work in alpha" in done.stderr
     assert at(fleet) == before and left(fleet) == []
     evidence = re.search(r"^evidence  (.*)$", done.stdout, re.MULTILINE)
     assert evidence and "beta/state:broken" in Path(evidence[1], "logs/validate.log").read_text()
@@ -67,6 +73,25 @@ def test_two_searches_do_not_work_in_one_home(here, monkeypatch):
         pass
     with trials.alone(here):
         pass
+
+
+def test_what_is_no_fault_of_the_commits_is_not_kept(fleet, here, monkeypatch):
+    monkeypatch.setattr(life, "LOCK_PATIENCE_S", 0.1)
+    tuple_ = ends.bad_end(here, "")
+    question = Question(here)
+    with life.alone(named(here, f"bisect-{place.key_of(tuple_)[:12]}")), pytest.raises(Blocked):
+        trials.judge(question, tuple_, lambda _: None)
+    assert question.remembered(tuple_) == {}
+
+
+def test_commands_that_nobody_agreed_to_are_named_before_the_first_try(fleet):
+    good = fleet.freeze("good.json")
+    (fleet.root / "alpha/.git" / trust.MARK).write_text('{"url": "https://forge.example/alpha.git"}')
+    (fleet.root / "alpha/Makefile").write_text("all:\n")
+    fleet.commit("beta", "broken")
+    done = fleet.run("change", "bisect", "--good", good, status=2)
+    assert "alpha was cloned from https://forge.example/alpha.git, and nobody has agreed" in done.stderr
+    assert not list((fleet.root / ".devtools").glob("bisect/*/*"))
 
 
 def test_one_question_at_a_time(fleet):
@@ -96,6 +121,23 @@ def test_a_search_that_was_killed_goes_on_and_clears_up(fleet):
 
 
 @pytest.mark.long
+def test_a_search_that_was_told_to_stop_clears_up_at_once_and_may_be_begun_anew(fleet):
+    good = fleet.freeze("good.json")
+    culprit = fleet.commit("alpha", "broken")
+    asked = fleet.root.parent / "asked"
+    process = fleet.begin("change", "bisect", "--good", good, "--run", f"touch {asked}; exec sleep 1000")
+    until(asked.exists, "the command", 300)
+    process.terminate()
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 130, said
+    assert left(fleet) == [] and not list((fleet.root / ".devtools").glob("bisect/*/*"))
+    for words, tries in (((), 2), ((), 0), (("--anew",), 2)):
+        found = told(fleet, "--good", good, *words)
+        assert [row["commit"] for row in found["first_bad"]] == [culprit]
+        assert (found["tries"], found["tries_in_all"]) == (tries, tries)
+
+
+@pytest.mark.long
 def test_what_does_not_start_is_skipped_and_an_interrupted_command_says_nothing(fleet):
     good = fleet.freeze("good.json")
     for state in ("work", "crooked", "crooked", "work", "broken"):
@@ -107,7 +149,7 @@ def test_what_does_not_start_is_skipped_and_an_interrupted_command_says_nothing(
     shutil.rmtree(fleet.root / ".devtools/bisect")
     found = told(fleet, "--good", good, "--run", ask)
     assert found["step"] == "run" and [row["commit"] for row in found["first_bad"]] == [culprit]
-    assert "alpha/state:broken" in found["error"] or "broken" in found["error"]
+    assert found["error"].endswith("ended with 1\nbroken")
     done = fleet.run("change", "bisect", "--good", good, "--run", "kill -9 $$", status=1)
     assert "was ended by a signal" in done.stderr and "call again" in done.stderr
     assert len(list((fleet.root / ".devtools/bisect").glob("*/*/verdict.json"))) == found["tries_in_all"]
@@ -131,9 +173,12 @@ def test_the_migration_that_cannot_be_run_is_found_and_its_databases_are_gone(ho
     file = home.root.parent / "good.json"
     commits = {".": {"commit": good}, "alpha": {"commit": home.git(alpha, "rev-parse", "HEAD^")}}
     file.write_text(json.dumps({"repositories": commits}))
-    found = told(home, "--good", str(file), "--step", "migrate")
+    process = home.begin("change", "bisect", "--good", str(file), "--step", "migrate", "--json")
+    out, words = process.communicate(timeout=600)
+    assert process.returncode == 0, words
+    found = json.loads(out)
     assert [row["commit"] for row in found["first_bad"]] == [culprit]
-    assert found["alone"] is True or not found["together_with"]
+    assert found["alone"] is True
     assert "nowhere" in found["error"]
     assert home.json("instance", "list") == []
     assert not [name for name in databases(home) if name.startswith("instance_")]
