@@ -36,6 +36,7 @@ class Command:
 
     text: str
     content: str = ""
+    remark: str = ""
 
     @property
     def digest(self) -> str:
@@ -114,7 +115,7 @@ def _ask(new: Sequence[Brought], terminal: TextIO) -> bool:
     for item in new:
         terminal.write(f"{_plain(item.name)} was cloned from {_plain(item.url)} and brings these commands:\n")
         for command in item.commands:
-            first, *rest = command.text.splitlines() or [""]
+            first, *rest = [*command.text.splitlines(), *([f"({command.remark})"] if command.remark else [])]
             terminal.write(f"  {_plain(first)}\n" + "".join(f"    {_plain(line)}\n" for line in rest))
     terminal.write("Run them, here and wherever else they are the same? [y/N] ")
     terminal.flush()

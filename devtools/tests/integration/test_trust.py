@@ -27,7 +27,12 @@ tasks:
 OF_ITS_OWN = (
     "services:\n  own: {name: Own, triggeredBy: [postEnvironmentStart], commands: {start: exec sleep 601}}\n"
 )
-SHOWN = ("builds with hatchling.build (hatchling)", "program web = web:main", "file run.sh")
+SHOWN = (
+    "builds with hatchling.build (hatchling)",
+    "program web = web:main",
+    "package script clean: rm -rf *",
+    "file run.sh",
+)
 PYPROJECT = """\
 [build-system]
 requires = ["hatchling"]
@@ -56,6 +61,7 @@ def workspace(folder, tmp_path_factory):
     (web / "run.sh").chmod(0o755)
     (web / "pyproject.toml").write_text(PYPROJECT)
     (web / "automations.yaml").write_text(OF_ITS_OWN)
+    (web / "package.json").write_text('{"scripts": {"clean": "rm -rf *"}}')
     git(web, "add", "--all")
     git(web, "commit", "--quiet", "-m", "first")
     folder.write(AUTOMATIONS, f"repositories: {{web: {{path: web, url: '{web}', ref: main}}}}\n")
@@ -117,7 +123,10 @@ def kept(workspace):
 def test_a_yes_is_kept_by_the_user_and_nothing_is_asked_until_a_command_changes(workspace):
     status, said = Terminal(workspace, "up", "--no-validate").answer(b"y\n")
     assert status == 0, said
-    assert f"web was cloned from {workspace.url} and brings these commands:\n  " + "\n  ".join(SHOWN) in said
+    assert (
+        f"web was cloned from {workspace.url} and brings these commands:\n  " + "\n  ".join(SHOWN[:3]) in said
+    )
+    assert "\n    (destroys data when it runs)\n  file run.sh\n" in said
     assert (workspace.root / "ran").read_text() == "ran\n"
     (file,) = kept(workspace)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -177,7 +186,7 @@ def test_without_a_terminal_it_is_refused_in_one_line_and_trust_agrees(workspace
     assert workspace.processes() == {}
     agreed = workspace.run("task", "start", "t", "--trust")
     assert agreed.returncode == 0, agreed.stderr
-    assert f"agreed to by --trust: 3 commands of web ({workspace.url})" in agreed.stderr
+    assert f"agreed to by --trust: 4 commands of web ({workspace.url})" in agreed.stderr
     assert len(kept(workspace)) == 1
 
 

@@ -5,6 +5,7 @@ It must cost nothing where devtools cloned nothing, and never start anything its
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from devtools import console, trust
@@ -34,7 +35,13 @@ def brought(session: Session) -> list[trust.Brought]:
         folder, url = place
         own = [*_of_the_files(*session.files), *_of_its_settings(session), *trust.commands_of(root, root)]
         found.append(trust.Brought(folder.name, url, own))
-    return found
+    return [replace(item, commands=[_remarked(command) for command in item.commands]) for item in found]
+
+
+def _remarked(command: trust.Command) -> trust.Command:
+    from devtools.manifest.warnings import destroys
+
+    return replace(command, remark="destroys data when it runs") if destroys(command.text) else command
 
 
 def _of_the_files(automations: Automations, overlay: Overlay) -> Iterator[trust.Command]:

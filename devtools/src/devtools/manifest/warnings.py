@@ -52,6 +52,11 @@ def what_will_hurt(root: Node, automations: Automations, check: Checker) -> None
             _judge(node, f"tasks.{name}.command", False, check)
 
 
+def destroys(text: str) -> bool:
+    """True where the command destroys data when it runs."""
+    return _DESTRUCTIVE.search(text) is not None
+
+
 def _definition(root: Node, section: str, name: str) -> Node | None:
     nodes = root.get(section)
     return nodes.get(name) if nodes else None
@@ -71,5 +76,5 @@ def _judge(node: Node, path: str, is_start: bool, check: Checker) -> None:
     if match := _ABSOLUTE.search(text):
         hint = "commands start in the workspace's folder"
         check.warn(node, path, f"holds the absolute path {match[1]}", hint)
-    if _DESTRUCTIVE.search(text):
+    if destroys(text):
         check.warn(node, path, "destroys data when it runs", "make sure that this is meant")
