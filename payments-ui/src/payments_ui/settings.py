@@ -125,10 +125,13 @@ class Settings(BaseSettings):
             return None
         try:
             mode = value.stat().st_mode
+            if not stat.S_ISREG(mode) or stat.S_IMODE(mode) & 0o077:
+                raise ValueError("must be a file that nobody else may read: chmod 600")
+            value.read_text("utf-8")
         except OSError as error:
             raise ValueError(f"cannot be read: {error.strerror}") from None
-        if not stat.S_ISREG(mode) or stat.S_IMODE(mode) & 0o077:
-            raise ValueError("must be a file that nobody else may read: chmod 600")
+        except UnicodeDecodeError:
+            raise ValueError("does not hold text") from None
         return value
 
     @model_validator(mode="after")

@@ -127,6 +127,10 @@ class TestProvider:
             file.chmod(mode)
             with pytest.raises(ValidationError, match="chmod 600"):
                 Settings.model_validate(asked)
+        file.chmod(0o600)
+        file.write_bytes(b"\xff")
+        with pytest.raises(ValidationError, match="does not hold text"):
+            Settings.model_validate(asked)
         with pytest.raises(ValidationError, match="No such file"):
             Settings.model_validate({**asked, "oidc_client_secret_file": str(tmp_path / "none")})
 
