@@ -154,7 +154,7 @@ def _development(settings: Settings) -> dict[str, list[Page]]:
         _supervisor(settings.supervisor_socket),
         refresh_s=settings.ui_refresh_s,
         instance=settings.devtools_instance,
-        may_run=lambda: identity.may_operate(settings),
+        may_run=lambda: identity.may_operate(settings, identity.present(settings)),
     )
     return {"Development": [st.Page(page, title="Workspace", url_path=state.WORKSPACE_PATH)]}
 

@@ -1,14 +1,17 @@
 """Whatever answers on the supervisor's socket, the page gets a model or one error with a way out."""
 
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from supervised import Supervised, a_bar, a_node, a_start, a_step, a_verdict, answering, some_lines
 
+from payments_ui import identity
 from payments_ui.api_client import ApiError, ApiRefused
 from payments_ui.components import problems
+from payments_ui.identity import Person
 from payments_ui.settings import Settings
 from payments_ui.workspace import client
 from payments_ui.workspace.client import Supervisor, SupervisorAway, SupervisorStrange
@@ -65,20 +68,18 @@ def test_every_other_answer_is_one_error_with_a_way_out(
 
 
 def test_a_supervisor_that_is_gone_is_told_with_the_way_back(tmp_path: Path) -> None:
-    with answering(tmp_path / "s.sock") as told:
+    path = tmp_path / "s.sock"
+    with answering(path) as told:
         supervisor = of(told)
         supervisor.status()
-    for _ in ("no socket", "a socket without a listener"):
-        with pytest.raises(SupervisorAway) as away:
+    with pytest.raises(SupervisorAway, match="is not there") as away:
+        supervisor.status()
+    assert "./dev up" in problems.advice(away.value)
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))  # what a killed one leaves behind: nobody listens on it
+        path.chmod(0o600)
+        with pytest.raises(SupervisorAway, match="does not answer"):
             supervisor.status()
-        assert "./dev up" in problems.advice(away.value)
-        import socket
-
-        with socket.socket(socket.AF_UNIX) as left, pytest.MonkeyPatch.context() as patch:
-            patch.chdir(tmp_path)
-            if not (tmp_path / "s.sock").exists():
-                left.bind("s.sock")
-                (tmp_path / "s.sock").chmod(0o600)
 
 
 def test_a_socket_that_others_may_use_is_not_spoken_to(told: Supervised) -> None:
@@ -105,6 +106,14 @@ def test_what_is_asked_and_read_is_as_devtools_documents_it() -> None:
     for name, value in answers.items():
         schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
         assert [fault.message for fault in validator(schema).iter_errors(value)] == []
+
+
+def test_with_a_sign_in_only_operators_act_on_the_workspace() -> None:
+    signed_in = Settings(ui_sign_in="development", jwt_secret=SECRET)
+    assert identity.may_operate(signed_in, Person("Ama", ("viewer", "operator")))
+    assert not identity.may_operate(signed_in, Person("Kofi", ("viewer", "approver")))
+    assert not identity.may_operate(signed_in, None)
+    assert identity.may_operate(Settings(), None)
 
 
 class TestWhereThePageIs:

@@ -5,6 +5,7 @@ that its owner may, so this is the one way to it, and it is narrow on purpose.
 """
 
 import os
+import socket
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,11 +42,11 @@ class SupervisorStrange(ApiError):
 class Supervisor:
     """One workspace's supervisor; one instance serves every session of the process."""
 
-    def __init__(self, socket: str) -> None:
-        """socket: the path of its Unix socket, which must be this user's own."""
-        self._socket = Path(socket)
+    def __init__(self, path: str) -> None:
+        """path: where its Unix socket is, which must be this user's own."""
+        self._socket = Path(path)
         self._http = httpx.Client(
-            transport=httpx.HTTPTransport(uds=socket),
+            transport=httpx.HTTPTransport(uds=path),
             base_url="http://supervisor",
             timeout=ANSWER_TIMEOUT_S,
             trust_env=False,
@@ -100,10 +101,17 @@ class Supervisor:
         raise ApiRefused(f"The supervisor refused: {said}.", code="refused", status=answer.status_code)
 
     def _must_be_ours(self) -> None:
-        """Refuse a socket that another user has put there, or may speak to."""
+        """Refuse a socket that another user has put there, or may speak to, or on which nobody listens."""
         try:
             found = self._socket.stat()
         except OSError as error:
             raise SupervisorAway("The supervisor of this workspace is not there.") from error
         if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
             raise SupervisorAway("The supervisor's socket is not this user's own, so it is not spoken to.")
+        # Tried before httpx does, which leaves a socket that could not connect to the garbage collector.
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+            door.settimeout(ANSWER_TIMEOUT_S)
+            try:
+                door.connect(str(self._socket))
+            except OSError as error:
+                raise SupervisorAway("The supervisor of this workspace does not answer.") from error
