@@ -21,6 +21,7 @@ tasks:
 OVERLAY = """\
 repositories: {wire: {}, api: {}, page: {}, other: {}}
 services:
+  base: {watch: conf}
   api:
     repository: api
     dependsOn: {base: ready, migrate: completed}
@@ -52,6 +53,7 @@ def written(folder):
     """wire ← api; page and other alone."""
     for name, needs in (("wire", ""), ("api", "'wire'"), ("page", ""), ("other", "")):
         (folder.root / name / "src").mkdir(parents=True)
+        (folder.root / "conf").mkdir(exist_ok=True)
         save(folder.root / name / "pyproject.toml", PYTHON.format(name, needs))
         save(folder.root / name / "src" / f"{name}.py", "import time\ntime.sleep(600)\n")
     save(folder.root / "wire/src/wire.py", "RATE = 1\n")
@@ -136,24 +138,9 @@ def test_a_save_restarts_what_builds_on_its_repository_and_nothing_else(watching
     assert watching.node("edge")["phase"] == "stopped"  # as somebody wanted it
 
 
-def test_what_changes_no_program_restarts_nothing(git, watching):
-    root = watching.root
-    since = Since(watching)
-    save(root / "api/README.md", "prose")
-    (root / "api/tests").mkdir()
-    save(root / "api/tests/test_api.py", "1")
-    (root / "api/src/__pycache__").mkdir()
-    save(root / "api/src/__pycache__/api.cpython-311.pyc", "1")
-    save(root / "api/src/.api.py.swp", "1")
-    save(root / "api/src/generated.py", "ignored by git")
-    save(root / "other/src/other.py", "nobody runs it")
-    save(root / "api/src/api.py", MAIN)  # the same content once more
-    save(root / "page/src/page.py", "import time\ntime.sleep(601)\n")  # and one that counts, after all
-    since.until("page", "edge")
-    assert words(watching) == ["page/src/page.py changed: restarts page, edge"]
-
-
-def test_a_switch_of_branches_is_one_restart_and_none_where_it_ends_as_it_began(git, watching):
+def test_a_switch_of_branches_is_one_restart_when_git_is_done_and_none_where_it_ends_as_it_began(
+    git, watching
+):
     for branch in ("next", "main"):
         since, said = Since(watching), len(words(watching))
         git("switch", "--quiet", branch)
@@ -168,21 +155,38 @@ def test_a_switch_of_branches_is_one_restart_and_none_where_it_ends_as_it_began(
     save(watching.root / "wire/src/wire.py", "RATE = 3\n")
     since.until("api")
 
-
-def test_while_a_git_is_at_work_nothing_is_restarted(git, watching):
-    since = Since(watching)
+    # While a git holds its lock nothing is restarted.
+    since, said = Since(watching), len(words(watching))
     lock = watching.root / ".git/index.lock"
     lock.touch()
     save(watching.root / "page/src/page.py", "half done")
-    until(lambda: words(watching), "it is said that a git is at work")
-    assert words(watching) == ["a git is at work (index.lock): waits for its end"]
-    save(watching.root / "page/src/page.py", "import time\ntime.sleep(601)\n")
+    until(lambda: len(words(watching)) > said, "it is said that a git is at work")
+    save(watching.root / "page/src/page.py", "import time\ntime.sleep(603)\n")
     lock.unlink()
     since.until("page", "edge")
-    assert words(watching)[1:] == ["page/src/page.py changed: restarts page, edge"]
+    assert words(watching)[said:] == [
+        "a git is at work (index.lock): waits for its end",
+        "page/src/page.py changed: restarts page, edge",
+    ]
 
 
-def test_a_syntax_error_is_told_and_the_next_save_brings_the_service_back(watching):
+def test_no_noise_restarts_anything_and_a_syntax_error_is_told_until_the_next_save(git, watching):
+    root = watching.root
+    since = Since(watching)
+    save(root / "api/README.md", "prose")
+    (root / "api/tests").mkdir()
+    save(root / "api/tests/test_api.py", "1")
+    (root / "conf/__pycache__").mkdir()  # base restarts at any change in this folder, but not at noise
+    save(root / "conf/__pycache__/x.pyc", "1")
+    (root / "api/src/__pycache__").mkdir()
+    save(root / "api/src/__pycache__/api.cpython-311.pyc", "1")
+    save(root / "api/src/.api.py.swp", "1")
+    save(root / "api/src/generated.py", "ignored by git")
+    save(root / "other/src/other.py", "nobody runs it")
+    save(root / "api/src/api.py", MAIN)  # the same content once more
+    save(root / "page/src/page.py", "import time\ntime.sleep(601)\n")  # and one that counts, after all
+    since.until("page", "edge")
+    assert words(watching) == ["page/src/page.py changed: restarts page, edge"]
     save(watching.root / "wire/src/wire.py", "RATE = (\n")
     until(lambda: watching.node("api")["phase"] == "failed", "it has failed")  # its restarts wait a minute
     reason = watching.node("api")["reason"]
@@ -220,8 +224,11 @@ def test_who_fell_with_another_comes_back_with_it(folder):
     save(folder.root / "wire/src/wire.py", "RATE = 1\n")
     save(folder.root / "api/src/api.py", MAIN + "wire.RATE\n")
     lines = AUTOMATIONS.splitlines()
+    services = "\n".join([lines[0], *lines[2:4]]) + "\n"
+    folder.write(services, "services: {api: {ready: {log: served, timeout: 60s}}}\n")
+    assert "no service in workspace.yaml says which `repository` it runs" in folder.up("--watch").stderr
     folder.write(
-        "\n".join([lines[0], *lines[2:4]]) + "\n",
+        services,
         "repositories: {wire: {}, api: {}, page: {}}\nservices:\n"
         "  api: {repository: api, ready: {log: served, timeout: 60s}}\n"
         "  page: {repository: page, dependsOn: {api: ready}}\n",
@@ -250,8 +257,3 @@ def test_saves_are_followed_until_told_otherwise_and_it_is_said_what_each_restar
     since = Since(watching)
     save(watching.root / "api/src/api.py", MAIN + "# another\n")
     since.until("api")
-
-
-def test_without_a_repository_it_is_said_that_nothing_is_watched(folder):
-    folder.write("services: {a: {name: A, commands: {start: exec sleep 600}}}\n", "repositories: {r: {}}\n")
-    assert "no service in workspace.yaml says which `repository` it runs" in folder.up("--watch").stderr

@@ -18,6 +18,7 @@ from devtools.supervisor.patterns import IGNORED, base_of, is_noise, matcher
 
 if TYPE_CHECKING:
     import re
+    from collections.abc import Callable
 
     from devtools.plan import Plan
     from devtools.supervisor.engine import Engine
@@ -116,15 +117,18 @@ class Watcher:
             def on_any_event(self, event: Any) -> None:  # noqa: ANN401 (events are a family of classes)
                 if event.event_type not in _WRITES:
                     return
+                if event.is_directory:  # its files are told one by one, but where it was moved away
+                    if event.event_type in ("deleted", "moved"):
+                        self.tell(os.fsdecode(event.src_path), watcher.folder_gone)
+                    return
                 for path in (event.src_path, event.dest_path):
-                    self.tell(os.fsdecode(path), event.is_directory and event.event_type == "deleted")
+                    self.tell(os.fsdecode(path), watcher.touched)
 
-            def tell(self, path: str, is_folder_gone: bool) -> None:
+            def tell(self, path: str, call: Callable[[str], None]) -> None:
                 if os.path.dirname(path) in git_folders:  # noqa: PTH120 (some 10 us less for each event)
                     loop.call_soon_threadsafe(watcher._git_moved.set)
                 shown = os.path.relpath(path, watcher._root) if path else ""
                 if shown and not is_noise(shown):
-                    call = watcher.folder_gone if is_folder_gone else watcher.touched
                     loop.call_soon_threadsafe(call, shown)
 
         observer = Observer()

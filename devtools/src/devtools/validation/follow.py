@@ -55,7 +55,7 @@ class Follower:
         if node["reason"].startswith(RESTARTING):
             why = node["reason"].removeprefix(RESTARTING).removeprefix(": ")
         if node["started_at"] not in (None, before) and (node["kind"] == "service" or self._matters(name)):
-            self._restarted[name] = why
+            self._restarted[name] = why or self._restarted.get(name, "")
             why = ""
         self._nodes[name] = {**node, "begun_at": node["started_at"] or before, "why": why}
 

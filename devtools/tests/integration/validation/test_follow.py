@@ -95,7 +95,7 @@ def test_a_save_runs_the_steps_again_that_it_affects(followed, tiny, tmp_path):
     assert told["reason"] == "exited 1 before it was ready: no such table; a save tries it again"
     save(followed, "api", START + "# mended\n")
     told = lines.next()
-    assert (told["passed"], ids(told)) == (True, SEVEN)
+    assert (told["passed"], ids(told), told["restarted"]) == (True, SEVEN, {"api": "api/src/main.py changed"})
 
     verdict = json.loads((followed.state / "verdict.json").read_text())
     assert (verdict["passed"], {step["id"] for step in verdict["steps"]}) == (True, SEVEN)
@@ -104,6 +104,7 @@ def test_a_save_runs_the_steps_again_that_it_affects(followed, tiny, tmp_path):
     assert "Traceback" not in (tmp_path / "words").read_text()
 
 
+@pytest.mark.long
 def test_for_people_it_says_what_was_left_out_and_ends_with_the_workspace(followed, tmp_path):
     words = tmp_path / "words"
     followed.up("--no-watch")
