@@ -29,10 +29,15 @@ def procfile(graph: graphs.Graph) -> str:
     return "".join(lines)
 
 
+def last_mark(graph: graphs.Graph, folder: Path) -> float:
+    """When the last service was ready, by its own mark."""
+    return max((folder / f"{name}.ok").stat().st_mtime for name in graph.edges)
+
+
 def start_to_ready(graph: graphs.Graph, folder: Path) -> float:
     """Seconds from `honcho start` until every service is ready."""
     (folder / "Procfile").write_text(procfile(graph))
-    began = time.monotonic()
+    began = time.time()
     with (folder / "honcho.out").open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "honcho", "start"],
@@ -46,10 +51,10 @@ def start_to_ready(graph: graphs.Graph, folder: Path) -> float:
     try:
         waiting = [folder / f"{name}.ok" for name in graph.edges]
         while waiting := [path for path in waiting if not path.exists()]:
-            if process.poll() is not None or time.monotonic() - began > PATIENCE_S:
+            if process.poll() is not None or time.time() - began > PATIENCE_S:
                 raise SystemExit(f"honcho: {(folder / 'honcho.out').read_text()}")
             time.sleep(LOOK_S)
-        return time.monotonic() - began
+        return last_mark(graph, folder) - began
     finally:
         _end(process)
 

@@ -65,13 +65,14 @@ class Up:
         except DevtoolsError:
             self._withdraw()
             raise
+        told = plan.to_json()  # while the supervisor still begins
         with self.interrupts.held():
             self._serve()
         if not roots:
             console.warn("no service or task has a trigger that `up` fires; nothing to start")
         nodes: list[dict[str, Any]] | None = None
         self.watched = reach.told(plan) if self.watch else {}
-        body = {"plan": plan.to_json(), "roots": roots, "watch": self.watch, "filled": told_filled()}
+        body = {"plan": told, "roots": roots, "watch": self.watch, "filled": told_filled()}
         events = self.session.client.stream("/v1/up", body)
         with self.interrupts.held():
             for event in events:
