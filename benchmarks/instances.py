@@ -43,10 +43,14 @@ BATCH = 5_000
 CLONES = 5
 SIZES_MB = (3, 2, 2, 1, 1)
 CHUNK_DELAY_S = 0.1
+CHANGE = "bench-verify"
+CHANGED = "recon-worker"  # the repository, or in a single checkout the part, that the change is in
+AUTHOR = {f"GIT_{who}_{what}": "b@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 TARGETS = {
     "create_to_seven_steps_s": ("<=", 15.0),
     "create_over_up": ("<=", 1.3),
     "database_clone_s": ("<=", 1.0),
+    "verify_over_up": ("<=", 1.5),
     "idle_cpu_percent_of_eight": ("<=", 5.0),
     "five_clones_over_slowest": ("<=", 1.2),
     "validated_at_once": (">=", MANY),
@@ -77,6 +81,7 @@ def devtools(*arguments: str, folder: Path = ROOT) -> tuple[float, str]:
     done = subprocess.run(
         [sys.executable, "-P", "-m", "devtools", *arguments],
         cwd=folder,
+        env={**os.environ, **AUTHOR},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -106,6 +111,34 @@ def second_beside_first() -> tuple[list[float], list[float], list[float]]:
         say(f"up {ups[-1]:.1f} s, create {creates[-1]:.1f} s, remove {removes[-1]:.1f} s")
     devtools("down")
     return ups, creates, removes
+
+
+def change_beside_up(home: Workspace) -> tuple[list[float], list[float]]:
+    """Seconds of a warm `up` with its seven steps, and of `change verify` of a change in one repository."""
+    is_own = (ROOT / CHANGED / ".git").exists()
+    folder = ROOT / CHANGED if is_own else ROOT
+    ups: list[float] = []
+    verdicts: list[float] = []
+    try:
+        devtools("change", "start", CHANGE, "--repo", CHANGED if is_own else ".")
+        tree = home.state_dir / "changes" / CHANGE / "tree" / CHANGED
+        file = next(tree.glob("src/*/__init__.py"))
+        file.write_text(f"{file.read_text()}\n# A line that changes nothing but the commit.\n")
+        devtools("change", "commit", CHANGE, "-m", "Changes one repository")
+        for number in range(ROUNDS + 1):
+            devtools("down")
+            up = devtools("up")[0]
+            verify = devtools("change", "verify", CHANGE, "--json")[0]
+            if number:  # the first warms up
+                ups.append(up)
+                verdicts.append(verify)
+            say(f"up {up:.1f} s, change verify {verify:.1f} s")
+        devtools("down")
+    finally:
+        for tree in (home.state_dir / "changes" / CHANGE / "tree").glob("**/.git"):
+            subprocess.run(["git", "worktree", "remove", "--force", str(tree.parent)], cwd=folder)
+        subprocess.run(["git", "branch", "--quiet", "-D", f"change/{CHANGE}"], cwd=folder)
+    return ups, verdicts
 
 
 async def fill(url: str) -> None:
@@ -224,9 +257,11 @@ def _validated(name: str) -> bool:
 
 
 def _left(home: Workspace) -> int:
-    """Processes, instances and worktrees that are still there."""
+    """Processes, instances, worktrees and branches that are still there."""
     listed = subprocess.run(["git", "worktree", "list"], cwd=ROOT, capture_output=True, text=True).stdout
-    return len(processes(home.state_dir)) + len(life.listing(home)) + listed.count(str(home.state_dir))
+    branches = subprocess.run(["git", "branch", "--list", f"change/{CHANGE}"], cwd=ROOT, capture_output=True)
+    trees = listed.count(str(home.state_dir)) + bool(branches.stdout)
+    return len(processes(home.state_dir)) + len(life.listing(home)) + trees
 
 
 @contextlib.contextmanager
@@ -304,11 +339,13 @@ def measure() -> dict[str, object]:
             slowest, five = clones(room / "clones")
             say(f"the slowest clone {slowest:.2f} s, five {five:.2f} s")
             ups, creates, removes = second_beside_first()
+            ups_again, verifies = change_beside_up(home)
             clone_s, size_mb = cloned_database(home)
             say(f"a database of {size_mb:.0f} MB is copied in {clone_s:.2f} s")
             figures = {
                 "up_of_the_first_s": statistics.median(ups),
                 "create_to_seven_steps_s": statistics.median(creates),
+                "change_verify_s": statistics.median(verifies),
                 "remove_s": statistics.median(removes),
                 "database_clone_s": clone_s,
                 "database_mb": size_mb,
@@ -322,6 +359,9 @@ def measure() -> dict[str, object]:
             devtools("down")
     ratios = {
         "create_over_up": statistics.median(create / up for create, up in zip(creates, ups, strict=True)),
+        "verify_over_up": statistics.median(
+            verify / up for verify, up in zip(verifies, ups_again, strict=True)
+        ),
         "five_clones_over_slowest": five / slowest,
     }
     measured = {**figures, **ratios}

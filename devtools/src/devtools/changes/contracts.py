@@ -1,21 +1,18 @@
 """What in one repository breaks which other, read from the commits themselves: nothing is run or checked out.
 
-Must not import or execute any of the code that it reads.
+Must not import or execute any of the code that it judges.
 """
 
 from __future__ import annotations
 
-import ast
-import io
-import subprocess
-import tarfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from devtools.errors import DevtoolsError
+from devtools.changes.facts import Facts, Known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from devtools.repositories.checkouts import Checkout
 
@@ -25,50 +22,46 @@ class _Module:
     """A Python module of the tuple: who has it, what it defines; `is_open` where that cannot be told."""
 
     owner: str
-    names: set[str] = field(default_factory=set[str])
+    names: frozenset[str] = field(default_factory=frozenset[str])
     is_open: bool = False
 
 
-def problems(found: list[tuple[Checkout, str]]) -> list[str]:
-    """Files that do not parse, and imports of a module or name that its repository does not have."""
+def problems(found: list[tuple[Checkout, str]], kept: Path | None = None) -> list[str]:
+    """Files that do not parse, and imports of a module or name that its repository does not have.
+
+    kept: where what was read of files stays for the next time.
+    """
     told: list[str] = []
-    parsed: list[tuple[str, str, ast.Module]] = []
+    parsed: list[tuple[str, str, Facts]] = []
+    known = Known(kept)
     for checkout, sha in found:
         prefix = "" if checkout.path == "." else f"{checkout.path}/"
-        for path, source in _files(checkout, sha):
-            try:
-                parsed.append((checkout.id, prefix + path, ast.parse(source)))
-            except (SyntaxError, ValueError) as fault:
-                line = getattr(fault, "lineno", None) or 1
-                told.append(f"{prefix}{path}:{line}: {checkout.id} does not parse: {fault}")
-    modules = {name: _module(owner, tree) for owner, path, tree in parsed if (name := _name(path))}
+        for path, facts in known.of(checkout, sha):
+            if facts["wrong"]:
+                line, reason = facts["wrong"]
+                told.append(f"{prefix}{path}:{line}: {checkout.id} does not parse: {reason}")
+            else:
+                parsed.append((checkout.id, prefix + path, facts))
+    known.keep()
+    modules = {
+        name: _Module(owner, frozenset(facts["names"]), facts["is_open"])
+        for owner, path, facts in parsed
+        if (name := _name(path))
+    }
     for name in list(modules):  # a folder without __init__.py is a package as well
         parents = name.split(".")[:-1]
         for depth in range(1, len(parents) + 1):
             modules.setdefault(".".join(parents[:depth]), _Module(modules[name].owner, is_open=True))
+    packages = {name.partition(".")[0] for name in modules}
     shas = {checkout.id: sha for checkout, sha in found}
-    for owner, path, tree in parsed:
-        for line, wanted in _unmet(tree, modules):
+    for owner, path, facts in parsed:
+        for line, wanted in _unmet(facts, modules, packages):
             provider = _provider(wanted, modules)
             told.append(
                 f"{path}:{line}: {owner} imports {wanted}, "
                 f"which {provider} does not have at {shas[provider][:12]}"
             )
     return told
-
-
-def _files(checkout: Checkout, sha: str) -> Iterator[tuple[str, bytes]]:
-    asked = ["git", "-C", str(checkout.folder), "archive", "--format=tar", sha]
-    done = subprocess.run(asked, capture_output=True)
-    if done.returncode:
-        raise DevtoolsError(
-            f"{checkout.id}: {done.stderr.decode(errors='replace').strip()}", hint="repos sync brings commits"
-        )
-    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        for member in archive:
-            stream = archive.extractfile(member) if member.isfile() and member.name.endswith(".py") else None
-            if stream:
-                yield member.name, stream.read()
 
 
 def _name(path: str) -> str | None:
@@ -79,53 +72,21 @@ def _name(path: str) -> str | None:
     return after.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def _module(owner: str, tree: ast.Module) -> _Module:
-    module = _Module(owner)
-    for node in ast.walk(tree):
-        match node:
-            case ast.FunctionDef(name="__getattr__"):
-                module.is_open = True
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                module.names.add(name)
-            case ast.Name(id=name, ctx=ast.Store()):
-                module.names.add(name)
-            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-                module.names.update((alias.asname or alias.name).split(".")[0] for alias in aliases)
-                module.is_open |= any(alias.name == "*" for alias in aliases)
-            case _:
-                if type(node).__name__ == "TypeAlias":  # Python 3.12's `type X = …`
-                    module.names.add(node.name.id)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
-    return module
-
-
-def _unmet(tree: ast.Module, modules: Mapping[str, _Module]) -> Iterator[tuple[int, str]]:
+def _unmet(facts: Facts, modules: Mapping[str, _Module], packages: set[str]) -> Iterator[tuple[int, str]]:
     """Absolute imports below a package of the tuple that nothing there meets."""
-    packages = {name.partition(".")[0] for name in modules}
-    excused = {
-        id(node)
-        for attempt in ast.walk(tree)
-        if isinstance(attempt, ast.Try) and any("ImportError" in ast.dump(item) for item in attempt.handlers)
-        for part in attempt.body
-        for node in ast.walk(part)
-    }
-    for node in ast.walk(tree):
-        if id(node) in excused:
+    lost: set[tuple[int, str]] = set()
+    for line, wanted, name in facts["imports"]:
+        if wanted.partition(".")[0] not in packages:
             continue
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.name.partition(".")[0] in packages and alias.name not in modules:
-                    yield node.lineno, alias.name
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            if node.module.partition(".")[0] not in packages:
-                continue
-            if node.module not in modules:
-                yield node.lineno, node.module
-                continue
-            module = modules[node.module]
-            for alias in node.names:
-                is_met = alias.name in module.names or f"{node.module}.{alias.name}" in modules
-                if not (is_met or module.is_open or alias.name == "*" or alias.name.startswith("__")):
-                    yield node.lineno, f"{node.module}.{alias.name}"
+        if wanted not in modules:
+            if (line, wanted) not in lost:  # once for each statement, however many names it asks for
+                lost.add((line, wanted))
+                yield line, wanted
+            continue
+        module = modules[wanted]
+        is_met = not name or name in module.names or f"{wanted}.{name}" in modules
+        if not (is_met or module.is_open or name == "*" or name.startswith("__")):
+            yield line, f"{wanted}.{name}"
 
 
 def _provider(wanted: str, modules: Mapping[str, _Module]) -> str:

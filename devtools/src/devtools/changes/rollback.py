@@ -38,24 +38,22 @@ def judge(
         _leave_out_fillers(made[0])
         return ""
 
-    def start() -> str:
-        running.up(made[0])
-        return ""
-
-    if steps.run(f"{WHO}: install", install) and steps.run(f"{WHO}: start", start):
-        validate(made[0], steps, f"{WHO}: ")
+    if steps.run(f"{WHO}: install", install):
+        prove(made[0], steps, f"{WHO}: ")
     return made[0] if made else None
 
 
-def validate(instance: Instance, steps: Steps, prefix: str = "") -> None:
-    """One step for each of the instance's validation; none where its workspace has no such task."""
+def prove(instance: Instance, steps: Steps, prefix: str = "") -> None:
+    """The step `start`, and one for each of the validation; none of these where there is no such task."""
     began = time.monotonic()
     try:
-        verdict = running.validate(instance)
+        _, verdict = running.proven(instance)
     except DevtoolsError as fault:
-        steps.add(f"{prefix}validate", time.monotonic() - began, fault.message)
+        steps.add(f"{prefix}start", time.monotonic() - began, fault.message)
         return
     found: list[dict[str, Any]] = verdict["steps"] if verdict else []
+    asked = sum(step.get("seconds") or 0.0 for step in found)
+    steps.add(f"{prefix}start", max(0.0, time.monotonic() - began - asked), "")
     for step in found:
         error = "" if step["passed"] else str(step.get("error") or "failed")
         steps.add(f"{prefix}validate: {step['name']}", step.get("seconds") or 0.0, error)

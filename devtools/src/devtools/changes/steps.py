@@ -16,6 +16,7 @@ class Steps:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.done: list[dict[str, Any]] = []
+        self.notices: list[str] = []
         self.say = say
 
     @property
@@ -32,6 +33,11 @@ class Steps:
             error = fault.message
         self.add(name, time.monotonic() - began, error)
         return not error
+
+    def notice(self, text: str) -> None:
+        """Say what was not judged, and why: a verdict must not look wider than it is."""
+        self.notices.append(text)
+        self.say(f"not judged: {text}")
 
     def add(self, name: str, seconds: float, error: str) -> None:
         """Note a step that has ended; `error` is empty where it passed."""

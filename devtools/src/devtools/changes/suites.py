@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from devtools.instances import calls, venv
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from devtools.changes.steps import Steps
     from devtools.instances.place import Instance
@@ -29,18 +30,30 @@ LINES_TOLD = 15
 WIDTH = "300"  # the reasons that a summary gives are cut off at the terminal's edge
 
 
-def run(instance: Instance, chosen: Sequence[Repository], steps: Steps) -> dict[str, str]:
-    """A step per repository that names a `test` in workspace.yaml; returns what each printed."""
+def run(
+    instance: Instance, chosen: Sequence[Repository], steps: Steps, meanwhile: Callable[[], None]
+) -> dict[str, str]:
+    """A step per repository that names a `test` in workspace.yaml; returns what each printed.
+
+    meanwhile: work that has a processor for itself; until it is over, one suite runs at a time beside it.
+    """
     tested = [item for item in chosen if item.test]
+    room = threading.Semaphore(AT_ONCE - 1)
 
     def one(item: Repository) -> tuple[str, float, str]:
-        began = time.monotonic()
-        wrong, output = _tests(instance, item)
-        return wrong, time.monotonic() - began, output
+        with room:
+            began = time.monotonic()
+            wrong, output = _tests(instance, item)
+            return wrong, time.monotonic() - began, output
 
     logs: dict[str, str] = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for item, (wrong, seconds, output) in zip(tested, pool.map(one, tested), strict=True):
+        begun = [pool.submit(one, item) for item in tested]
+        try:
+            meanwhile()
+        finally:
+            room.release()
+        for item, (wrong, seconds, output) in zip(tested, (each.result() for each in begun), strict=True):
             steps.add(f"tests: {item.id}", seconds, wrong)
             logs[f"tests-{item.id}"] = output
     return logs

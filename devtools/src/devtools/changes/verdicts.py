@@ -61,6 +61,7 @@ def page(name: str, verdict: dict[str, Any], patch: str, logs: dict[str, str]) -
         f"<td>{html.escape(step['error'] or '')}</td></tr>"
         for step in verdict["steps"]
     )
+    notices = "".join(f"<p>Not judged: {html.escape(text)}</p>" for text in verdict.get("notices", []))
     texts = "".join(
         f"<h2>Log of {html.escape(item)}</h2><pre>{html.escape(text)}</pre>" for item, text in logs.items()
     )
@@ -70,7 +71,7 @@ def page(name: str, verdict: dict[str, Any], patch: str, logs: dict[str, str]) -
         f"<main><h1>{title}</h1><p>{html.escape(verdict['at'])}, scope {verdict['scope']}</p>"
         f"<h2>Commits</h2><table>{commits}</table>"
         "<h2>Steps</h2><table><tr><th scope=col>Result</th><th scope=col>Step</th><th scope=col>Time</th>"
-        f"<th scope=col>Why</th></tr>{steps}</table>{texts}"
+        f"<th scope=col>Why</th></tr>{steps}</table>{notices}{texts}"
         f"<h2>What was changed</h2><pre>{html.escape(patch)}</pre></main></html>\n"
     )
 

@@ -18,6 +18,7 @@ from devtools.instances.place import Instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from devtools.changes.place import Change
     from devtools.manifest.model import Database
@@ -45,7 +46,7 @@ def verify(
         steps = Steps(say)
         steps.run("depends-on", lambda: _unmet(change, everything, tuple_))
         found = [(item, tuple_[item.id]) for item in everything]
-        steps.run("contracts", lambda: "\n".join(contracts.problems(found)))
+        steps.run("contracts", lambda: "\n".join(contracts.problems(found, _facts(change))))
         logs: dict[str, str] = {}
         if steps.passed and not static_only:
             logs = _in_an_instance(change, tuple_, steps, keep_instance=keep_instance)
@@ -58,10 +59,16 @@ def verify(
             "scope": "static" if static_only else "full",
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "steps": steps.done,
+            "notices": steps.notices,
         }
         if static_only and verdicts.of(change, tuple_).get("scope") == "full":
             return verdict, str(verdicts.folder_of(change, tuple_))  # never in the place of a fuller one
         return verdict, str(verdicts.keep(change, verdict, _patch(change, tuple_), logs))
+
+
+def _facts(change: Change) -> Path:
+    """Where what was read of files stays, for every change of the home."""
+    return change.folder.parent / ".facts.json"
 
 
 def _unmet(change: Change, everything: list[Checkout], tuple_: dict[str, str]) -> str:
@@ -100,10 +107,13 @@ def _in_an_instance(
         if not _made(home, name, tuple_, movers, steps, made):
             return {}
         reached = impact.reached(made[0].tree, overlay.repositories, touched)
-        if steps.run("start", lambda: _start(made[0])):
-            rollback.validate(made[0], steps)
-        logs = suites.run(made[0], reached, steps)
-        if movers and overlay.database and server.is_shared(home, overlay):
+        logs = suites.run(made[0], reached, steps, lambda: rollback.prove(made[0], steps))
+        if movers and overlay.database and not server.is_shared(home, overlay):
+            steps.notice(
+                "the old code on the new schema, since DATABASE_URL or PGHOST names a server from outside, "
+                f"where no clone is made: unset it, then change verify {change.name} again"
+            )
+        elif movers and overlay.database:
             from devtools.instances.database import template_of
 
             template = template_of(made[0])
@@ -141,11 +151,6 @@ def _made(
         error = f"{of}{fault.message}"
     steps.add(open_step[0], time.monotonic() - began, error)
     return not error
-
-
-def _start(instance: Instance) -> str:
-    running.up(instance)
-    return ""
 
 
 def _old_code(

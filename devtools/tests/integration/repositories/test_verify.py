@@ -112,3 +112,15 @@ def test_old_code_must_live_on_the_new_schema(shop):
     assert list(failed(verdict)) == ["migrate"]
     assert failed(verdict)["migrate"].startswith("the migrations of .: ")
     assert shop.json("instance", "list") == []
+
+
+@pytest.mark.long
+def test_what_a_server_from_outside_leaves_unjudged_is_said(shop):
+    (shop.root / ".env").write_text('DATABASE_URL="postgresql://127.0.0.1:1/none"\n')
+    added = "ALTER TABLE item ADD COLUMN IF NOT EXISTS size int;\n"
+    verdict = verified(shop, "outside", added, "size", 0)
+    assert not [step for step in verdict["steps"] if step["name"].startswith("old code")]
+    (notice,) = verdict["notices"]
+    assert notice.startswith("the old code on the new schema") and "change verify outside" in notice
+    page = (shop.root / verdict["evidence"] / "index.html").read_text()
+    assert "Not judged: the old code on the new schema" in page
