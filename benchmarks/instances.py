@@ -135,7 +135,7 @@ def change_beside_up(home: Workspace) -> tuple[list[float], list[float]]:
             say(f"up {up:.1f} s, change verify {verify:.1f} s")
         devtools("down")
     finally:
-        for tree in (home.state_dir / "changes" / CHANGE / "tree").glob("**/.git"):
+        for tree in sorted((home.state_dir / "changes" / CHANGE / "tree").glob("**/.git")):
             subprocess.run(["git", "worktree", "remove", "--force", str(tree.parent)], cwd=folder)
         subprocess.run(["git", "branch", "--quiet", "-D", f"change/{CHANGE}"], cwd=folder)
     return ups, verdicts
