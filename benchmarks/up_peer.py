@@ -15,7 +15,6 @@ from pathlib import Path
 
 import up_graphs as graphs
 
-WAIT_S = 0.1  # `until …; do sleep 1; done` is what people write; a tenth of that is kind to the peer
 LOOK_S = 0.005
 PATIENCE_S = 120.0
 
@@ -24,7 +23,7 @@ def procfile(graph: graphs.Graph) -> str:
     """The graph as a Procfile whose commands wait for what they need."""
     lines: list[str] = []
     for name, needs in graph.edges.items():
-        waits = "".join(f"until test -e {need}.ok; do sleep {WAIT_S}; done; " for need in needs)
+        waits = "".join(f"until test -e {need}.ok; do sleep {graphs.PAUSE_S}; done; " for need in needs)
         lines.append(f"{name}: {waits}{graphs.command(graph, name)}\n")
     return "".join(lines)
 

@@ -5,7 +5,6 @@ It must say every departure from a default, and keep its choices so that later c
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -52,6 +51,8 @@ def block(workspace: Workspace) -> range:
     leased = lease(workspace)
     if leased is not None:
         return range(leased, leased + BLOCK_SIZE)
+    import hashlib  # with OpenSSL behind it: only where a block is needed
+
     digest = hashlib.sha256(os.fsencode(workspace.state_dir)).digest()
     first = _FIRST + int.from_bytes(digest[:4], "big") % _BLOCKS * BLOCK_SIZE
     return range(first, first + BLOCK_SIZE)

@@ -6,7 +6,6 @@ it before any install), must not run anything of a repository, and never asks of
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -41,7 +40,7 @@ class Command:
     @property
     def digest(self) -> str:
         """Changes with what would be run."""
-        return hashlib.sha256(f"{self.text}\0{self.content}".encode(errors="surrogateescape")).hexdigest()
+        return _sha256(f"{self.text}\0{self.content}".encode(errors="surrogateescape"))
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def _plain(text: str) -> str:
 def _store(url: str) -> Path:
     given = os.environ.get("XDG_STATE_HOME", "")
     base = Path(given) if given.startswith("/") else Path("~/.local/state").expanduser()
-    return base / "devtools" / "trust" / hashlib.sha256(url.encode()).hexdigest()[:32]
+    return base / "devtools" / "trust" / _sha256(url.encode())[:32]
 
 
 def _unknown(item: Brought) -> Brought:
@@ -154,7 +153,7 @@ def _keep(item: Brought) -> None:
     folder = _store(item.url)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     commands = {command.digest: command.text for command in item.commands}
-    name = hashlib.sha256("".join(sorted(commands)).encode()).hexdigest()[:16]
+    name = _sha256("".join(sorted(commands)).encode())[:16]
     aside = folder / f".{name}.{os.getpid()}"
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -262,10 +261,15 @@ def _file(file: Path, shown: str) -> Command:
 
 def _hash(file: Path) -> str:
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return _sha256(file.read_bytes())
     except OSError as fault:
         return f"unreadable: {fault.errno}"
+
+
+def _sha256(content: bytes) -> str:
+    import hashlib  # with OpenSSL behind it: an `up` that cloned nothing need not wait for that
+
+    return hashlib.sha256(content).hexdigest()
 
 
 def _table(value: object, name: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Every path and name is derived from the instance's name, never from a file: a fo
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -106,6 +105,8 @@ def lease(instance: Instance) -> int:
     before = instance.record.get("first_port")
     if isinstance(before, int) and ports.is_block(before) and before not in taken:
         return before
+    import hashlib  # with OpenSSL behind it: an `up` without instances need not wait for that
+
     digest = hashlib.sha256(os.fsencode(instance.folder)).digest()
     for first in ports.blocks(int.from_bytes(digest[:4], "big")):
         if first not in taken:

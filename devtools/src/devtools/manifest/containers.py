@@ -5,7 +5,6 @@ It must not run them: it asks only whether an engine answers, and removes what a
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 import shutil
 import subprocess
@@ -102,6 +101,8 @@ def find(workspace: Workspace, automations: Automations, user: Mapping[str, str]
     items = [*automations.services.values(), *automations.tasks.values()]
     if not any(item.runs_on and item.runs_on.kind == "docker" for item in items):
         return Containers()
+    import hashlib  # with OpenSSL behind it: only where there is a container
+
     mark = hashlib.sha256(str(workspace.state_dir).encode()).hexdigest()[:8]
     silent: list[str] = []
     for engine in filter(None, (shutil.which(name, path=user.get("PATH")) for name in ENGINES)):

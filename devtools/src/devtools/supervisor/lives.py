@@ -152,7 +152,7 @@ async def _obtain_run(engine: Engine, node: Node) -> str:
 
 async def _watch_run(engine: Engine, node: Node, note: str) -> Ended:
     definition = node.definition
-    node.running_fingerprint = node.fingerprint
+    node.running = definition
     engine.change(node, "starting", note)
     assert node.run is not None
     current = node.run

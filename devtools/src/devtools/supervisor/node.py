@@ -40,7 +40,7 @@ class Node:
     started_at: float | None = None
     ready_at: float | None = None
     ended_at: float | None = None
-    running_fingerprint: str = ""
+    running: Definition | None = None
     is_on_trial: bool = False
     _fingerprinted: tuple[Definition, str] | None = None
     life: asyncio.Task[None] | None = None
@@ -52,10 +52,16 @@ class Node:
         return self.definition.id
 
     @property
-    def fingerprint(self) -> str:
-        """The definition's; kept, because every event tells by it whether the run is stale."""
-        if self._fingerprinted is None or self._fingerprinted[0] is not self.definition:
-            self._fingerprinted = (self.definition, self.definition.fingerprint())
+    def running_fingerprint(self) -> str:
+        """That of the definition in force at its last start; empty where there was none.
+
+        Made when it is first asked for, by the journal: were it made at the start, forty that start at once
+        would wait for each other's.
+        """
+        if self.running is None:
+            return ""
+        if self._fingerprinted is None or self._fingerprinted[0] is not self.running:
+            self._fingerprinted = (self.running, self.running.fingerprint())
         return self._fingerprinted[1]
 
     @property
@@ -110,6 +116,6 @@ class Node:
             "probe": self.probe,
             "deadline": self.deadline,
             **self.times(),
-            "stale": bool(self.running_fingerprint) and self.running_fingerprint != self.fingerprint,
+            "stale": self.running is not None and self.running != self.definition,
         }
         return shown
