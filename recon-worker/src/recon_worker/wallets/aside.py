@@ -22,11 +22,13 @@ class Aside:
     """Runs coroutines elsewhere, each a unit of work; full collections happen between them.
 
     Where one is due, new work is held back for a moment until what is open has ended. Started by the first.
+    look_s: how often an idle one looks whether a collection is due.
     """
 
-    def __init__(self, name: str, full: FullCollections | None = None) -> None:
+    def __init__(self, name: str, full: FullCollections | None = None, *, look_s: float = LOOK_S) -> None:
         self._name = name
         self._full = full
+        self._look_s = look_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._open = 0
@@ -71,7 +73,7 @@ class Aside:
 
     def _look(self) -> None:
         self._tidy()
-        asyncio.get_running_loop().call_later(LOOK_S, self._look)
+        asyncio.get_running_loop().call_later(self._look_s, self._look)
 
     def _started(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
