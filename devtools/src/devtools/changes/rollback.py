@@ -14,6 +14,8 @@ from devtools.errors import DevtoolsError
 from devtools.instances import life, running
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from devtools.changes.steps import Steps
     from devtools.instances.place import Instance
     from devtools.manifest.model import Database
@@ -43,11 +45,14 @@ def judge(
     return made[0] if made else None
 
 
-def prove(instance: Instance, steps: Steps, prefix: str = "") -> None:
-    """The step `start`, and one for each of the validation; none of these where there is no such task."""
+def prove(instance: Instance, steps: Steps, prefix: str = "", filled: Sequence[str] = ()) -> None:
+    """The step `start`, and one for each of the validation; none of these where there is no such task.
+
+    filled: see `filling`.
+    """
     began = time.monotonic()
     try:
-        _, verdict = running.proven(instance)
+        _, verdict = running.proven(instance, filled=filled)
     except DevtoolsError as fault:
         steps.add(f"{prefix}start", time.monotonic() - began, fault.message)
         return

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from devtools.changes import contracts, impact, place, rollback, suites, verdicts, work
 from devtools.changes.steps import Steps
 from devtools.errors import DevtoolsError, WrongUse
-from devtools.instances import life, running, server
+from devtools.instances import filling, life, running, server
 from devtools.instances.place import Instance
 
 if TYPE_CHECKING:
@@ -103,11 +104,23 @@ def _in_an_instance(
     movers = impact.migrating(overlay.repositories, touched)
     logs: dict[str, str] = {}
     made: list[Instance] = []
+    cloning = life.Cloning(steps.say)
+
+    def prove() -> None:
+        # What fills the database is not run again, as in `instance create`; but a changed migration is.
+        filled = [] if movers else cloning.filled
+        for task in filled:
+            steps.say(f"{task}: {filling.REASON}")
+        rollback.prove(made[0], steps, filled=filled)
+        if not keep_instance:
+            with suppress(DevtoolsError):  # the removal asks again, and tells
+                running.stop(made[0])  # while the tests go on: they have no part in what runs
+
     try:
-        if not _made(home, name, tuple_, movers, steps, made):
+        if not _made(home, name, tuple_, movers, steps, made, cloning):
             return {}
         reached = impact.reached(made[0].tree, overlay.repositories, touched)
-        logs = suites.run(made[0], reached, steps, lambda: rollback.prove(made[0], steps))
+        logs = suites.run(made[0], reached, steps, prove)
         if movers and overlay.database and not server.is_shared(home, overlay):
             steps.notice(
                 "the old code on the new schema, since DATABASE_URL or PGHOST names a server from outside, "
@@ -129,7 +142,13 @@ def _in_an_instance(
 
 
 def _made(
-    home: Workspace, name: str, tuple_: dict[str, str], movers: list[str], steps: Steps, made: list[Instance]
+    home: Workspace,
+    name: str,
+    tuple_: dict[str, str],
+    movers: list[str],
+    steps: Steps,
+    made: list[Instance],
+    cloning: life.Cloning,
 ) -> bool:
     """Make the instance in two steps, install and migrate; False where one failed."""
     open_step = ["install"]
@@ -140,7 +159,7 @@ def _made(
         steps.add(open_step.pop(), time.monotonic() - began, "")
         open_step.append("migrate")
         began = time.monotonic()
-        return life.from_template(instance, spec, steps.say)
+        return cloning(instance, spec)
 
     made.append(Instance(home, name))
     try:

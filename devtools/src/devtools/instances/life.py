@@ -109,7 +109,7 @@ class Cloning:
                 running.devtools(instance, "up", "--no-validate", "--only", ",".join(tasks))
                 running.devtools(instance, "down")
 
-        origin = filling.origin(instance, overlay_of(instance.home).repositories)
+        origin = filling.origin(instance, overlay_of(instance.home).repositories, tasks)
         self.filled = tasks if database.clone(instance, spec, migrate, origin) else []
         return instance.database
 

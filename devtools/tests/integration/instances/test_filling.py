@@ -58,6 +58,48 @@ def test_what_filled_a_template_is_named_by_commits_settings_and_variables(home,
     life.remove(here, "one", force=True)
 
 
+def test_repositories_that_a_task_is_not_made_of_do_not_count(home, here):
+    for part, needs in {"shop": '["base"]', "base": "[]", "pages": '["shop"]'}.items():
+        (home.root / part).mkdir()
+        text = f'[project]\nname = "{part}"\ndependencies = {needs}\n'
+        (home.root / part / "pyproject.toml").write_text(text)
+        (home.root / part / "code.py").write_text("1\n")
+    overlay = home.root / "workspace.yaml"
+    before = overlay.read_text().replace(
+        "{alpha: {path: alpha}}",
+        "{alpha: {path: alpha}, shop: {path: shop}, base: {path: base}, pages: {path: pages}}",
+    )
+    automations = home.root / "automations.yaml"
+    automations.write_text(automations.read_text() + "tasks: {seed: {name: Seed, command: 'true'}}\n")
+    overlay.write_text(before)
+    home.git(home.root, "add", "--all")
+    home.git(home.root, "commit", "--quiet", "-m", "parts")
+    made = life.create(here, "one")
+    (made.tree / ".env").unlink()
+    repositories = life.overlay_of(here).repositories
+
+    def changes(file: str, text: str) -> bool:
+        known = filling.origin(made, repositories, ["seed"])
+        place = (made.tree / file).parent
+        (made.tree / file).write_text(text)
+        home.git(place, "add", "--all")
+        home.git(place, "commit", "--quiet", "-m", file)
+        assert known
+        return filling.origin(made, repositories, ["seed"]) not in ("", known)
+
+    assert changes("pages/code.py", "2\n"), "workspace.yaml does not say whose code the task runs"
+    assert changes("workspace.yaml", before + "tasks: {seed: {repository: shop}}\n")
+    assert not changes("pages/code.py", "3\n")
+    assert not changes("alpha/one", "3\n"), "a repository of its own, by its commit"
+    assert changes("shop/code.py", "3\n")
+    assert changes("base/code.py", "3\n"), "what it builds on"
+    assert changes("seed.sql", "SELECT 1;\n"), "the root's own"
+    pages = (made.tree / "pages/pyproject.toml").read_text()
+    assert changes("pages/pyproject.toml", pages + 'description = "x"\n'), "what is installed"
+    assert filling.origin(made, repositories, ["seed"]) != filling.origin(made, repositories, [])
+    life.remove(here, "one", force=True)
+
+
 def test_the_verdict_of_an_up_is_what_validate_would_have_printed(here):
     made = life.named(here, "one")
     made.state_dir.mkdir(parents=True)
