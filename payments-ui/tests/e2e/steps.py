@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import httpx
 from e2e.stack import Stack
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 PAGE, DIALOG = ".stMainBlockContainer", "[role=dialog]"
 # axe-core 4.14.1 from npm as it came (MPL-2.0), so that the check needs no network.
@@ -57,3 +57,11 @@ def ask(stack: Stack, path: str, body: dict[str, object]) -> dict[str, object]:
     answer = httpx.post(stack.api_url + path, json=body, headers={"Idempotency-Key": str(uuid4())})
     answer.raise_for_status()
     return dict(answer.json())
+
+
+def middle(button: Locator) -> tuple[float, float]:
+    """Where a press of the button falls in the window."""
+    button.scroll_into_view_if_needed()
+    box = button.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

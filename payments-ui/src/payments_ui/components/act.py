@@ -217,8 +217,6 @@ def _result(wish: Wish, became: str) -> None:
             )
         )
     )
-    if st.button("Close", key=wish.slot("close")):
-        st.rerun()
 
 
 def _link(payment_id: str) -> Markup:
