@@ -6,12 +6,12 @@ Must not touch the home's checkouts, nor keep a verdict on what was no fault of 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import re
 import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
+from devtools import locks
 from devtools.bisect import kept
 from devtools.changes import place
 from devtools.changes.steps import Steps
@@ -160,23 +160,12 @@ def alone(home: Workspace) -> Generator[None]:
     home.make_state_dir()
     kept.folder_of(home).mkdir(exist_ok=True)
     with (kept.folder_of(home) / ".lock").open("w") as stream:
-        deadline = time.monotonic() + LOCK_PATIENCE_S
-        while not _locked(stream.fileno()):
-            if time.monotonic() > deadline:
-                raise Blocked(
-                    "another bisect is at work here", hint="wait for it: whatever it judges is remembered"
-                )
-            time.sleep(0.05)
+        if not locks.take(stream.fileno(), LOCK_PATIENCE_S):
+            raise Blocked(
+                "another bisect is at work here", hint="wait for it: whatever it judges is remembered"
+            )
         calls.held.add(stream.fileno())
         try:
             yield
         finally:
             calls.held.discard(stream.fileno())
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

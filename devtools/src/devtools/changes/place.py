@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from devtools import locks
 from devtools.errors import Blocked, DevtoolsError, WrongUse
 from devtools.manifest.load import load
 from devtools.repositories import checkouts, fetch
@@ -146,11 +145,8 @@ def alone(change: Change) -> Generator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / f".{change.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        deadline = time.monotonic() + LOCK_PATIENCE_S
-        while not _locked(descriptor):
-            if time.monotonic() > deadline:
-                raise Blocked(f"another command works on the change {change.name}", hint="wait for it")
-            time.sleep(0.05)
+        if not locks.take(descriptor, LOCK_PATIENCE_S):
+            raise Blocked(f"another command works on the change {change.name}", hint="wait for it")
         fetch.held.add(descriptor)  # what a killed call started counts until it has ended
         _clear_after_a_kill(change, descriptor)
         os.write(descriptor, b"at work\n")
@@ -172,11 +168,3 @@ def _clear_after_a_kill(change: Change, descriptor: int) -> None:
 
         dead_locks.clear([change.worktree(item) for item in parts(change)], change.branch)
     os.ftruncate(descriptor, 0)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

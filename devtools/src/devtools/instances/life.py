@@ -9,11 +9,10 @@ import contextlib
 import fcntl
 import os
 import shutil
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from devtools import ports
+from devtools import locks, ports
 from devtools.errors import Blocked, DevtoolsError, WrongUse
 from devtools.instances import calls, filling, running, server, trees, venv
 from devtools.instances.place import Instance, existing, lease, named
@@ -225,24 +224,13 @@ def alone(instance: Instance) -> Generator[None]:
     instance.folder.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(instance.folder.parent / f".{instance.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        deadline = time.monotonic() + LOCK_PATIENCE_S
-        while not _locked(descriptor):
-            if time.monotonic() > deadline:
-                raise Blocked(f"another command changes instance {instance.name}", hint="wait for it")
-            time.sleep(0.05)
+        if not locks.take(descriptor, LOCK_PATIENCE_S):
+            raise Blocked(f"another command changes instance {instance.name}", hint="wait for it")
         calls.held.add(descriptor)
         yield
     finally:
         calls.held.discard(descriptor)
         os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @contextlib.contextmanager
