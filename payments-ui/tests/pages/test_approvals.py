@@ -1,8 +1,8 @@
 """The page of approvals on AppTest, and how a refusal turns into a request."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
+from opening import opened
 from payments_schema.wire.approvals import (
     ApprovalKind,
     ApprovalPage,
@@ -39,15 +39,6 @@ def _write_off(api):
     from payments_ui.pages import differences
 
     differences.dialog(api, "Write off", api.difference_keys)
-
-
-def opened(page: Callable[[FakeApiClient], None], api: FakeApiClient, **address: str) -> AppTest:
-    test = AppTest.from_function(page, kwargs={"api": api}, default_timeout=60)
-    for name, value in address.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    return test
 
 
 def asking(api: FakeApiClient, one: Deed) -> AppTest:

@@ -1,10 +1,10 @@
 """Deeds on invoices, credit, events and proposals on AppTest: what is asked first, and what is sent."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
+from opening import opened
 from payments_schema.wire.approvals import ApprovalKind, AskApproval
 from payments_schema.wire.books import AdjustDifference
 from payments_schema.wire.events import Event, EventPage
@@ -63,15 +63,6 @@ def _difference_dialog(api):
     from payments_ui.pages import differences
 
     differences.dialog(api, "Resolve", api.difference_keys)
-
-
-def opened(page: Callable[[FakeApiClient], None], api: FakeApiClient, **address: str) -> AppTest:
-    test = AppTest.from_function(page, kwargs={"api": api}, default_timeout=60)
-    for name, value in address.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    return test
 
 
 def shown(test: AppTest) -> str:

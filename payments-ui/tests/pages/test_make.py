@@ -1,8 +1,8 @@
 """Beginning a card or a wallet payment on AppTest: previewed first, sent once per opening, told at fields."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
+from opening import opened
 from payments_schema.wire.cards import AuthorizeCard, CardPaymentView, CardStatus, Preview
 from payments_schema.wire.wallets import InitiateWallet, WalletDirection, WalletStatus, WalletView
 from streamlit.testing.v1 import AppTest
@@ -30,13 +30,6 @@ def _create(api):
     from payments_ui.pages import create
 
     create.show(api)
-
-
-def opened(page: Callable[[FakeApiClient], None], api: FakeApiClient) -> AppTest:
-    test = AppTest.from_function(page, kwargs={"api": api}, default_timeout=60)
-    test.run()
-    assert not test.exception
-    return test
 
 
 def shown(test: AppTest) -> str:

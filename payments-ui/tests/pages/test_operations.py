@@ -1,10 +1,10 @@
 """The pages of operations on AppTest: what they show of wire models, and what they send."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from opening import opened
 from payments_schema.wire.books import (
     AccountPage,
     AccountView,
@@ -80,15 +80,6 @@ def _ledger(api):
     from payments_ui.pages import ledger
 
     ledger.show(api)
-
-
-def opened(page: Callable[[FakeApiClient], None], api: FakeApiClient, **address: str) -> AppTest:
-    test = AppTest.from_function(page, kwargs={"api": api}, default_timeout=60)
-    for name, value in address.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    return test
 
 
 def shown(test: AppTest) -> str:

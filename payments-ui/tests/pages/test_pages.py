@@ -1,8 +1,7 @@
 """The pages' logic on AppTest, with an API client that keeps everything in memory."""
 
-from collections.abc import Callable
-
 import pytest
+from opening import opened
 from payments_schema.wire.payments import AccountBalance, PaymentStatus
 from streamlit.testing.v1 import AppTest
 
@@ -37,15 +36,6 @@ def _account(api):
     from payments_ui.pages import account
 
     account.show(api, refresh_s=2)
-
-
-def opened(page: Callable[[FakeApiClient], None], api: FakeApiClient, **address: str) -> AppTest:
-    test = AppTest.from_function(page, kwargs={"api": api}, default_timeout=60)
-    for name, value in address.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    return test
 
 
 def shown(test: AppTest) -> str:

@@ -1,9 +1,9 @@
 """Views on AppTest: links beside those that everybody has, kept from the address, changed by their number."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from opening import opened
 from payments_schema.wire.views import ChangeView, SavedView, SaveView, ViewFilters
 from streamlit.testing.v1 import AppTest
 
@@ -45,15 +45,6 @@ def a_view(number: int = 7, name: str = "Lost <b>ones</b>", **more: object) -> S
         "changed_at": datetime.now(UTC),
     }
     return SavedView.model_validate({**made, **more})
-
-
-def opened(page: Callable[[FakeApiClient], None], api: FakeApiClient, **address: str) -> AppTest:
-    test = AppTest.from_function(page, kwargs={"api": api}, default_timeout=60)
-    for name, value in address.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    return test
 
 
 def shown(test: AppTest) -> str:

@@ -1,11 +1,11 @@
 """The wallets' desk on AppTest: how providers are, rules tried on the past, who is listed, statements."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import httpx
 import pytest
+from opening import opened
 from payments_schema.wire.wallet_desk import (
     AgeView,
     DryRun,
@@ -53,15 +53,6 @@ def _dialog(api):
     from payments_ui.components import deed
 
     deed.dialog(api.deed, "ui-key-1")
-
-
-def opened(page: Callable[[FakeApiClient], None], api: FakeApiClient, **address: str) -> AppTest:
-    test = AppTest.from_function(page, kwargs={"api": api}, default_timeout=60)
-    for name, value in address.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    return test
 
 
 def shown(test: AppTest) -> str:

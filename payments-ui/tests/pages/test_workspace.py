@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from opening import opened_with
 from streamlit.testing.v1 import AppTest
 from supervised import (
     NOW,
@@ -38,12 +39,7 @@ def opened(
     told: Supervised, *, roles: tuple[str, ...] | list[str] = ("operator",), **address: str
 ) -> AppTest:
     kwargs = {"supervisor": Supervisor(str(told.socket)), "roles": roles}
-    test = AppTest.from_function(_workspace, kwargs=kwargs, default_timeout=60)
-    for name, value in address.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    return test
+    return opened_with(_workspace, kwargs, address)
 
 
 def shown(test: AppTest) -> str:
