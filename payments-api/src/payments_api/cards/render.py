@@ -6,13 +6,11 @@ Must write exactly what `wire.cards.CardPaymentView` serialises to; a test compa
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from payments_schema.cards.lifecycle import CardPayment
-from payments_schema.cards.movements import chart_code
-from payments_schema.ledger.posting import Posting
 from payments_schema.wire.cards import CardPaymentView
 
 _FIELDS = tuple(CardPaymentView.model_fields)
@@ -48,18 +46,3 @@ def payment_members(payment: CardPayment) -> dict[str, Any]:
 def payment_bytes(members: Mapping[str, Any]) -> bytes:
     """Return a payment, fresh or stored with its key, as a JSON object with its members in one order."""
     return _encode({name: members[name] for name in _FIELDS}).encode()
-
-
-def preview_bytes(postings: Iterable[Posting]) -> bytes:
-    """Return the entries of postings that were not made."""
-    entries = [
-        {
-            "account": chart_code(entry.account.owner_kind, entry.account.code),
-            "direction": entry.direction.value,
-            "amount": entry.amount.minor,
-            "currency": entry.amount.currency,
-        }
-        for posting in postings
-        for entry in posting.entries
-    ]
-    return _encode({"preview": True, "entries": entries}).encode()

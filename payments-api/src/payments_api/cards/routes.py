@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Response
 from payments_schema import ids
 from payments_schema.cards import books
 from payments_schema.database.pool import unit_of_work
@@ -21,14 +21,14 @@ from payments_schema.wire.cards import (
 
 from payments_api.cards import operations
 from payments_api.cards.operations import Answer, Asked, Body
-from payments_api.cards.render import payment_bytes, preview_bytes
+from payments_api.cards.render import payment_bytes
+from payments_api.http import preview
 from payments_api.http.auth import PAYERS, STAFF, Principal
-from payments_api.http.door import Door, principal, roles
-from payments_api.http.idempotency import REPLAYED, IdempotencyHeader, parse_key
+from payments_api.http.door import Door, roles
+from payments_api.http.idempotency import REPLAYED
 from payments_api.http.unit_of_work import UnitOfWork
 
 router = APIRouter(prefix="/api/v1", route_class=Door, tags=["cards"])
-Caller = Annotated[Principal, Depends(principal)]
 _JSON = "application/json"
 _REPLAYED_HEADERS = {REPLAYED: "true"}
 _MOVES: dict[str, Any] = {
@@ -37,20 +37,8 @@ _MOVES: dict[str, Any] = {
 }
 
 
-class Wish:
-    """What every action's query and header say: a preview, or else the key that names the request."""
-
-    def __init__(
-        self,
-        request: Request,
-        key: IdempotencyHeader = None,
-        preview: Annotated[
-            bool, Query(description="Only show the entries that would be posted; needs no key.")
-        ] = False,
-    ) -> None:
-        self.request = request
-        self.key = None if preview else parse_key(key)
-        self.caller = principal(request)
+class Wish(preview.Wish):
+    """An action on a card payment, or its preview."""
 
     def asked(self, route: str, body: Body, payment_id: str | None = None) -> Asked:
         """Put the request together. Raises PaymentNotFound for what is no id of a payment."""
@@ -63,8 +51,7 @@ class Wish:
         state = self.request.app.state
         if self.key is None:
             async with unit_of_work(state.pool) as conn:
-                postings = await operations.preview(conn, asked, state.card_terms)
-            return Response(preview_bytes(postings), media_type=_JSON)
+                return preview.preview_of(await operations.preview(conn, asked, state.card_terms))
         answer: Answer = await state.cards.submit(asked)
         headers = _REPLAYED_HEADERS if answer.is_replay else None
         return Response(payment_bytes(answer.payment), answer.status, headers, _JSON)

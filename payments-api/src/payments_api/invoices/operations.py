@@ -17,10 +17,14 @@ from payments_schema.invoices import facts, inbox, lifecycle, movements, store
 from payments_schema.invoices.lifecycle import Change, Invoice, Issued
 from payments_schema.jobs import store as jobs
 from payments_schema.ledger import store as ledger
+from payments_schema.ledger.posting import Posting
 from payments_schema.money import Money
 from payments_schema.wire.invoices import (
+    AmountAsked,
     CreateInvoice,
+    CreditNote,
     CustomerCredit,
+    GiveReason,
     InvoiceDetail,
     InvoiceStatus,
     InvoiceView,
@@ -43,8 +47,26 @@ class InvoiceIdTaken(PaymentsError):
 
 async def create(conn: Connection, client: str, body: CreateInvoice) -> InvoiceView:
     """Make an invoice and book it; events that came before it are applied at once. Raises InvoiceIdTaken."""
+    invoice = _new(client, body)
+    if not await store.create(conn, invoice):
+        raise InvoiceIdTaken("An invoice with this id exists already")
+    await ledger.post(conn, movements.issue(invoice))
+    await events.record_many(conn, facts.of(Issued(invoice)))
+    if body.id is not None:
+        await jobs.enqueue(conn, inbox.QUEUE, inbox.APPLY, [[str(invoice.id)]])
+    return render.view(invoice, invoice.created_at)
+
+
+async def preview_new(conn: Connection, client: str, body: CreateInvoice) -> list[Posting]:
+    """What a new invoice would post. Raises InvoiceIdTaken."""
+    if body.id is not None and await store.exists(conn, body.id):
+        raise InvoiceIdTaken("An invoice with this id exists already")
+    return [movements.issue(_new(client, body))]
+
+
+def _new(client: str, body: CreateInvoice) -> Invoice:
     now = datetime.now(UTC)
-    invoice = Invoice(
+    return Invoice(
         body.id or uuid7(),
         client,
         body.currency,
@@ -57,13 +79,6 @@ async def create(conn: Connection, client: str, body: CreateInvoice) -> InvoiceV
         description=body.description,
         lines=[line.model_dump() for line in body.lines],
     )
-    if not await store.create(conn, invoice):
-        raise InvoiceIdTaken("An invoice with this id exists already")
-    await ledger.post(conn, movements.issue(invoice))
-    await events.record_many(conn, facts.of(Issued(invoice)))
-    if body.id is not None:
-        await jobs.enqueue(conn, inbox.QUEUE, inbox.APPLY, [[str(invoice.id)]])
-    return render.view(invoice, now)
 
 
 async def detail(conn: Connection, invoice_id: UUID, owner: str | None) -> InvoiceDetail:
@@ -107,6 +122,32 @@ async def allocate(conn: Connection, invoice_id: UUID, amount_minor: int | None)
     allocated = lifecycle.allocate(held, amount_minor, credit, datetime.now(UTC))
     await store.take_credit(conn, held.debtor, held.currency, allocated.amount_minor)
     return await _carry_out(conn, held, allocated)
+
+
+async def preview(
+    conn: Connection, invoice_id: UUID, wish: CreditNote | GiveReason | AmountAsked
+) -> list[Posting]:
+    """What a credit note, a void or an allocation would post now. Raises what it would raise."""
+    held, now = await store.get(conn, invoice_id), datetime.now(UTC)
+    match wish:
+        case CreditNote():
+            change: Change = lifecycle.credit_note(held, wish.amount_cents, wish.reason, now)
+        case GiveReason():
+            change = lifecycle.void(held, wish.reason, now)
+        case AmountAsked():
+            credit, _ = await store.lock_credit(conn, held.debtor, held.currency)
+            change = lifecycle.allocate(held, wish.amount_cents, credit, now)
+    return [*([] if held.is_booked else [movements.issue(held)]), movements.of(change)]
+
+
+async def preview_refund(conn: Connection, body: RefundCredit) -> list[Posting]:
+    """What giving credit back would post now; looking at it takes no second person. Raises InvalidAmount."""
+    credit, steps = await store.lock_credit(conn, body.customer, body.currency)
+    now = datetime.now(UTC)
+    refunded = lifecycle.refund_credit(
+        body.customer, body.currency, body.amount_cents, credit, steps + 1, now
+    )
+    return [movements.of_refund(refunded)]
 
 
 async def refund_credit(conn: Connection, body: RefundCredit, limit: Decimal | None) -> CustomerCredit:

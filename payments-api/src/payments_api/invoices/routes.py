@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from payments_schema import ids
 from payments_schema.errors import InvalidCursor
 from payments_schema.invoices import inbox, repairing, store
+from payments_schema.ledger.posting import Posting
+from payments_schema.wire.cards import Preview
 from payments_schema.wire.invoices import (
     AmountAsked,
     CreateInvoice,
@@ -32,6 +35,7 @@ from payments_api.http.auth import OPERATORS, PAYERS, READERS, STAFF, Principal
 from payments_api.http.door import Door, principal, roles
 from payments_api.http.idempotency import IdempotencyKey
 from payments_api.http.once import Asked, once
+from payments_api.http.preview import Wish, Wished, preview_of
 from payments_api.http.text import AbsentWhenEmpty, SearchText
 from payments_api.http.unit_of_work import UnitOfWork
 from payments_api.invoices import operations, render
@@ -39,6 +43,7 @@ from payments_api.invoices import operations, render
 router = APIRouter(prefix="/api/v1", route_class=Door, tags=["invoices"])
 Caller = Annotated[Principal, Depends(principal)]
 MOST_EXPORTED = 10_000
+_MOVES: dict[str, Any] = {"response_model": InvoiceView | Preview, "openapi_extra": roles(OPERATORS)}
 
 
 class InvoiceFilter(BaseModel):
@@ -88,11 +93,33 @@ def _asked(caller: Principal, key: str, route: str, body: BaseModel) -> Asked:
     return Asked(caller.client, key, f"POST /api/v1/{route}", members)
 
 
-@router.post("/invoices", status_code=201, response_model=InvoiceView, openapi_extra=roles(PAYERS))
-async def create(conn: UnitOfWork, caller: Caller, key: IdempotencyKey, body: CreateInvoice) -> Response:
+async def _answer(
+    conn: UnitOfWork,
+    wish: Wish,
+    asked: tuple[str, BaseModel],
+    act: Callable[[], Awaitable[BaseModel]],
+    preview: Callable[[], Awaitable[list[Posting]]],
+    *,
+    status: int = 200,
+) -> Response:
+    """Do it once per key, or show what it would post. asked: the route and the body."""
+    if wish.key is None:
+        return preview_of(await preview())
+    return await once(conn, _asked(wish.caller, wish.key, *asked), act, status=status)
+
+
+@router.post("/invoices", status_code=201, response_model=InvoiceView | Preview, openapi_extra=roles(PAYERS))
+async def create(conn: UnitOfWork, wish: Wished, body: CreateInvoice) -> Response:
     """Send an invoice: lines, or a total alone."""
-    asked = _asked(caller, key, "invoices", body)
-    return await once(conn, asked, lambda: operations.create(conn, caller.client, body), status=201)
+    client = wish.caller.client
+    return await _answer(
+        conn,
+        wish,
+        ("invoices", body),
+        lambda: operations.create(conn, client, body),
+        lambda: operations.preview_new(conn, client, body),
+        status=201,
+    )
 
 
 @router.get("/invoices", openapi_extra=roles(READERS))
@@ -145,36 +172,45 @@ async def print_page(conn: UnitOfWork, caller: Caller, invoice_id: str) -> Respo
     return Response(render.page_of(invoice), 200, policy, "text/html; charset=utf-8")
 
 
-@router.post("/invoices/{invoice_id}/void", response_model=InvoiceView, openapi_extra=roles(OPERATORS))
-async def void(
-    conn: UnitOfWork, caller: Caller, key: IdempotencyKey, invoice_id: str, body: GiveReason | None = None
-) -> Response:
+@router.post("/invoices/{invoice_id}/void", **_MOVES)
+async def void(conn: UnitOfWork, wish: Wished, invoice_id: str, body: GiveReason | None = None) -> Response:
     """Cancel an invoice of which nothing was paid."""
-    id_, wish = _invoice_id(invoice_id), body or GiveReason()
-    asked = _asked(caller, key, f"invoices/{id_}/void", wish)
-    return await once(conn, asked, lambda: operations.void(conn, id_, wish.reason))
+    id_, said = _invoice_id(invoice_id), body or GiveReason()
+    return await _answer(
+        conn,
+        wish,
+        (f"invoices/{id_}/void", said),
+        lambda: operations.void(conn, id_, said.reason),
+        lambda: operations.preview(conn, id_, said),
+    )
 
 
-@router.post(
-    "/invoices/{invoice_id}/credit-notes", response_model=InvoiceView, openapi_extra=roles(OPERATORS)
-)
-async def credit_note(
-    conn: UnitOfWork, caller: Caller, key: IdempotencyKey, invoice_id: str, body: CreditNote
-) -> Response:
+@router.post("/invoices/{invoice_id}/credit-notes", **_MOVES)
+async def credit_note(conn: UnitOfWork, wish: Wished, invoice_id: str, body: CreditNote) -> Response:
     """Give up a part of the claim, or all that is open."""
     id_ = _invoice_id(invoice_id)
-    asked = _asked(caller, key, f"invoices/{id_}/credit-notes", body)
-    return await once(conn, asked, lambda: operations.credit_note(conn, id_, body.amount_cents, body.reason))
+    return await _answer(
+        conn,
+        wish,
+        (f"invoices/{id_}/credit-notes", body),
+        lambda: operations.credit_note(conn, id_, body.amount_cents, body.reason),
+        lambda: operations.preview(conn, id_, body),
+    )
 
 
-@router.post("/invoices/{invoice_id}/allocate", response_model=InvoiceView, openapi_extra=roles(OPERATORS))
+@router.post("/invoices/{invoice_id}/allocate", **_MOVES)
 async def allocate(
-    conn: UnitOfWork, caller: Caller, key: IdempotencyKey, invoice_id: str, body: AmountAsked | None = None
+    conn: UnitOfWork, wish: Wished, invoice_id: str, body: AmountAsked | None = None
 ) -> Response:
     """Pay with the customer's credit, as much as there is and is owed where no amount is given."""
-    id_, wish = _invoice_id(invoice_id), body or AmountAsked()
-    asked = _asked(caller, key, f"invoices/{id_}/allocate", wish)
-    return await once(conn, asked, lambda: operations.allocate(conn, id_, wish.amount_cents))
+    id_, said = _invoice_id(invoice_id), body or AmountAsked()
+    return await _answer(
+        conn,
+        wish,
+        (f"invoices/{id_}/allocate", said),
+        lambda: operations.allocate(conn, id_, said.amount_cents),
+        lambda: operations.preview(conn, id_, said),
+    )
 
 
 @router.get("/customer-credit", openapi_extra=roles(STAFF))
@@ -186,14 +222,19 @@ async def show_credit(
     return [CustomerCredit(customer=customer, currency=c, credit_cents=minor) for c, minor in found]
 
 
-@router.post("/customer-credit/refund", response_model=CustomerCredit, openapi_extra=roles(OPERATORS))
-async def refund_credit(
-    request: Request, conn: UnitOfWork, caller: Caller, key: IdempotencyKey, body: RefundCredit
-) -> Response:
+@router.post(
+    "/customer-credit/refund", response_model=CustomerCredit | Preview, openapi_extra=roles(OPERATORS)
+)
+async def refund_credit(conn: UnitOfWork, wish: Wished, body: RefundCredit) -> Response:
     """Give credit back, all of it where no amount is given; above the limit a second person is needed."""
-    asked = _asked(caller, key, "customer-credit/refund", body)
-    limit = request.app.state.settings.approval_limit
-    return await once(conn, asked, lambda: operations.refund_credit(conn, body, limit))
+    limit = wish.request.app.state.settings.approval_limit
+    return await _answer(
+        conn,
+        wish,
+        ("customer-credit/refund", body),
+        lambda: operations.refund_credit(conn, body, limit),
+        lambda: operations.preview_refund(conn, body),
+    )
 
 
 @router.get("/webhooks/incoming", openapi_extra=roles(STAFF), tags=["webhooks"])

@@ -232,6 +232,51 @@ def test_credit_pays_other_invoices_and_is_refunded(api: Any, key: str) -> None:
     assert (more.status_code, more.json()["remaining"]) == (422, 100)
 
 
+def shown(api: Any, path: str, body: dict[str, Any]) -> list[tuple[str, str, int]]:
+    """What a preview says, which needs no key."""
+    answer = api.post(body, path=f"{path}?preview=true")
+    assert (answer.status_code, answer.json()["preview"]) == (200, True), answer.text
+    return [(one["account"], one["direction"], one["amount"]) for one in answer.json()["entries"]]
+
+
+def test_a_preview_is_what_is_posted_then_and_posts_nothing(api: Any, key: str) -> None:
+    customer = f"C-{key}"
+    body = {"total_cents": 1000, "customer": customer}
+    issued = [("accounts_receivable", "debit", 1000), ("invoice_revenue", "credit", 1000)]
+    assert shown(api, "/api/v1/invoices", body) == issued
+    assert api.get(f"/api/v1/invoices?customer={customer}").json()["data"] == []
+    invoice = an_invoice(api, key, **body)
+    path = f"/api/v1/invoices/{invoice['id']}"
+    asyncio.run(pay(api.database_url, UUID(an_invoice(api, f"{key}-o", **body)["id"]), 1300))
+    noted = [("invoice_revenue", "debit", 400), ("accounts_receivable", "credit", 400)]
+    assert shown(api, f"{path}/credit-notes", {"amount_cents": 400}) == noted
+    assert shown(api, f"{path}/void", {}) == [(code, side, 1000) for code, side, _ in noted]
+    allocated = [("customer_credit", "debit", 300), ("accounts_receivable", "credit", 300)]
+    assert shown(api, f"{path}/allocate", {}) == allocated
+    refund = {"customer": customer, "amount_cents": 200}
+    given = [("customer_credit", "debit", 200), ("platform_cash", "credit", 200)]
+    assert shown(api, "/api/v1/customer-credit/refund", refund) == given
+    before = api.get(path).json()
+    assert (before["status"], before["updated_at"]) == ("sent", invoice["updated_at"])
+    assert len(before["entries"]) == 2
+    assert api.get(f"/api/v1/customer-credit?customer={customer}").json()[0]["credit_cents"] == 300
+    api.post({"amount_cents": 400}, f"{key}-n", f"{path}/credit-notes")
+    posted = [(one["account_id"], one["direction"], one["amount"]) for one in api.get(path).json()["entries"]]
+    assert posted[2:] == [(code, side, "4.00") for code, side, _ in noted]
+
+
+def test_a_preview_refuses_what_would_be_refused(api: Any, key: str) -> None:
+    invoice = an_invoice(api, key, total_cents=1000)
+    path = f"/api/v1/invoices/{invoice['id']}"
+    too_much = api.post({"amount_cents": 1001}, path=f"{path}/credit-notes?preview=true")
+    assert (too_much.status_code, too_much.json()["remaining"]) == (422, 1000)
+    assert api.post({}, path=f"{path}/allocate?preview=true").status_code == 422
+    taken = api.post({"id": invoice["id"], "total_cents": 1}, path="/api/v1/invoices?preview=true")
+    assert (taken.status_code, taken.json()["code"]) == (409, "invoice_id_taken")
+    assert api.post({}, path=f"/api/v1/invoices/{uuid4()}/void?preview=true").status_code == 404
+    assert api.post({"total_cents": 1}, path="/api/v1/invoices?preview=false").status_code == 400
+
+
 def test_a_dead_event_that_was_discarded_is_dead_no_more(api: Any) -> None:
     event = an_event()
 

@@ -87,6 +87,12 @@ async def get(conn: Connection, invoice_id: UUID) -> Invoice:
     return _invoice(row)
 
 
+async def exists(conn: Connection, invoice_id: UUID) -> bool:
+    """Tell whether an invoice has this id."""
+    cursor = await conn.execute("SELECT FROM core.invoice WHERE id = %s", [invoice_id])
+    return await cursor.fetchone() is not None
+
+
 async def lock(conn: Connection, invoice_id: UUID) -> Invoice:
     """One invoice, kept from others until the commit. Raises InvoiceNotFound."""
     found = await lock_many(conn, [invoice_id])
@@ -141,10 +147,8 @@ async def list_page(
 
     client: only that one's invoices. Raises InvalidCursor.
     """
-    if cursor is not None:
-        known = await conn.execute("SELECT FROM core.invoice WHERE id = %s", [cursor])
-        if await known.fetchone() is None:
-            raise InvalidCursor("cursor is not one of ours")
+    if cursor is not None and not await exists(conn, cursor):
+        raise InvalidCursor("cursor is not one of ours")
     found = await conn.execute(
         _SELECT  # noqa: S608 (two literals)
         + """
