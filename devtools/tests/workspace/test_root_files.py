@@ -75,6 +75,15 @@ def test_compose_uses_the_variables_that_the_programs_know(root):
         assert f"#{name}=" in example, f"{name} is not in .env.example"
 
 
+def test_compose_passes_on_how_people_sign_in(root):
+    environment = yaml.safe_load((root / "docker-compose.yml").read_text())["services"]["ui"]["environment"]
+    example = (root / ".env.example").read_text().partition("\n## payments-ui\n")[2]
+    files = {"OIDC_CLIENT_SECRET_FILE"}  # a path of this machine means nothing in there
+    for name in set(re.findall(r"#((?:OIDC|UI)_[A-Z_]+)=", example)) - files - {"UI_REFRESH_S", "UI_RELOAD"}:
+        assert f"${{{name}:-" in environment[name]
+    assert environment["JWT_SECRET"] == "${UI_SIGN_IN:+${JWT_SECRET}}"  # no secret where nobody signs in
+
+
 def test_the_dev_container_mounts_the_parent_and_labels_the_ports(root):
     text = (root / ".devcontainer" / "devcontainer.json").read_text()
     document = json.loads(re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE))
