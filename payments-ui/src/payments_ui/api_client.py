@@ -171,14 +171,18 @@ class HttpApiClient:
         base_url: str,
         bearer: Callable[[], str | None] = lambda: None,
         transport: httpx.BaseTransport | None = None,
+        patience_s: float = ANSWER_TIMEOUT_S,
     ) -> None:
-        """bearer: asked before every request, since each session may be another person's."""
+        """bearer: asked before every request, since each session may be another person's.
+
+        patience_s: seconds until an answer that has not come is given up.
+        """
         self._base_url = base_url
         self._bearer = bearer
         self._http = httpx.Client(
             base_url=base_url,
             headers={"Accept": "application/json"},
-            timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            timeout=httpx.Timeout(patience_s, connect=min(patience_s, CONNECT_TIMEOUT_S)),
             transport=transport,
         )
 

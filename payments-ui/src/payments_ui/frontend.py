@@ -5,19 +5,23 @@ the figures: docs/adr/0020.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
 
 import streamlit as st
 from markupsafe import Markup
 from starlette.datastructures import Headers
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from payments_ui import state
+from payments_ui import first_look, state
+from payments_ui.first_look import Look
 
 INSTALLED = Path(st.__file__).parent / "static"
+# Where Streamlit builds its page; a first look follows it.
+ROOT = '<div id="root"></div>'
 CACHED_FOR_S = 31_536_000
 KINDS = {".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2"}
 
@@ -49,6 +53,8 @@ PIECES: dict[str, tuple[str, ...]] = {
 }
 
 _IMPORTED = re.compile(r"(?:from|import)\s*[\"'`]\./([\w.~-]+\.js)[\"'`]")
+_MAIN = re.compile(r'<script type="module" crossorigin src="([^"]+)"></script>')
+_STYLES = re.compile(r'<link rel="stylesheet"[^>]*>')
 _LISTED = re.compile(r"[\"']\./static/js/([\w.~-]+\.js)[\"']")
 
 
@@ -67,8 +73,21 @@ def indexes(*, is_server_known: bool, installed: Path = INSTALLED) -> dict[str, 
         names = _with_imports((*EVERYWHERE, *pieces), installed / "static" / "js", listed)
         link = Markup('<link rel="modulepreload" crossorigin href="./static/js/{}">')
         links = Markup("").join(link.format(name) for name in names)
-        pages[f"/{path}"] = started.replace("</head>", f"{links}</head>", 1)
+        page = started.replace("</head>", f"{links}</head>", 1)
+        pages[f"/{path}"] = _started_later(page) if path in first_look.PATHS else page
     return pages
+
+
+def _started_later(page: str) -> str:
+    """Have our script begin Streamlit's, which is only fetched before; where there is none, nothing changes.
+
+    Styles come after it: a browser paints nothing before those that it met.
+    """
+    fetched, found = _MAIN.subn(r'<link rel="modulepreload" crossorigin id="streamlit" href="\1">', page)
+    if found != 1:
+        return page
+    styles = "".join(_STYLES.findall(fetched))
+    return _STYLES.sub("", fetched).replace(ROOT, f"{ROOT}<script>{first_look.SCRIPT}</script>{styles}", 1)
 
 
 def _with_imports(pieces: Iterable[str], folder: Path, listed: Iterable[str]) -> Iterator[str]:
@@ -89,10 +108,17 @@ def _with_imports(pieces: Iterable[str], folder: Path, listed: Iterable[str]) ->
 class Frontend:
     """Answers for our pages and for the scripts, styles and fonts of Streamlit; passes the rest on."""
 
-    def __init__(self, app: ASGIApp, pages: Mapping[str, str], installed: Path = INSTALLED) -> None:
-        """pages: what `indexes` gave."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        pages: Mapping[str, str],
+        looks: Mapping[str, Look] | None = None,
+        installed: Path = INSTALLED,
+    ) -> None:
+        """pages: what `indexes` gave. looks: what some of them show before their scripts run."""
         self._app = app
         self._pages = {path: text.encode() for path, text in pages.items()}
+        self._looks = dict(looks or {})
         # Only what was there at the start is ever read: a path from outside is a key here, not a file's name.
         self._known = {
             f"/static/{path.relative_to(installed / 'static').as_posix()}": path
@@ -108,6 +134,10 @@ class Frontend:
 
     def _answer(self, scope: Scope) -> Response | None:
         path = scope["path"]
+        if path in self._looks:
+            # What it shows is for whoever asked, and of now.
+            kept = {"Cache-Control": "no-store"}
+            return StreamingResponse(self._with_look(Request(scope)), HTTPStatus.OK, kept, "text/html")
         if path in self._pages:
             return Response(self._pages[path], HTTPStatus.OK, {"Cache-Control": "no-cache"}, "text/html")
         if path not in self._known or "range" in Headers(scope=scope):
@@ -116,3 +146,9 @@ class Frontend:
             self._kept[path] = self._known[path].read_bytes()
         kept = {"Cache-Control": f"public, immutable, max-age={CACHED_FOR_S}"}
         return Response(self._kept[path], HTTPStatus.OK, kept, KINDS[self._known[path].suffix])
+
+    async def _with_look(self, request: Request) -> AsyncIterator[bytes]:
+        """Yield the page in two pieces: the browser fetches its scripts while the API is asked."""
+        before, root, after = self._pages[request.url.path].partition(ROOT.encode())
+        yield before + root
+        yield (await self._looks[request.url.path](request)).encode() + after

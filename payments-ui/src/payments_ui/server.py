@@ -17,7 +17,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
-from payments_ui import export, frontend, openid, sign_in
+from payments_ui import export, first_look, frontend, openid, sign_in
 from payments_ui.middleware import ClosedDoors, HostGuard, SecurityHeaders
 from payments_ui.settings import Settings, SignIn
 
@@ -36,7 +36,7 @@ def build_app(settings: Settings) -> App:
             Middleware(SecurityHeaders, inline_script_hashes=_inline_script_hashes(pages.values())),
             Middleware(HostGuard, allowed_hosts=settings.allowed_hosts),
             Middleware(ClosedDoors),
-            Middleware(frontend.Frontend, pages=pages),
+            Middleware(frontend.Frontend, pages=pages, looks=first_look.looks(settings)),
         ],
         secrets=openid.secrets_of(settings),
         on_script_error=_say_calmly,

@@ -31,7 +31,7 @@ def go(page: Page, path: str) -> None:
     """Open an address and wait until the pages are connected and have run."""
     page.goto(path)
     page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]")
-    page.wait_for_selector("header.pay-header")
+    page.wait_for_selector("#root header.pay-header")
     page.wait_for_selector("[data-test-script-state=notRunning]")
 
 

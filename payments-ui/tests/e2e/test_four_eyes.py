@@ -38,9 +38,11 @@ def test_a_refund_above_the_limit_takes_two_people(browser: Browser, stack: Stac
     go(stranger, f"/payment?id={payment_id}")
     expect(stranger.get_by_role("link", name="Sign in")).to_be_visible()
     expect(stranger.get_by_text(payment_id)).to_have_count(0)
+    assert payment_id not in stranger.request.get(f"/payment?id={payment_id}").text()
     stranger.context.close()
 
     ama = signed_in(browser, guarded_url, "Ama", "operator")
+    assert payment_id in ama.request.get(f"/payment?id={payment_id}").text()
     ask_for_a_refund(ama, payment_id)
     decide(ama, "Approve")  # an operator is no approver, and nobody agrees with himself
     expect(ama.get_by_role("dialog").get_by_text("role does not permit")).to_be_visible()

@@ -5,7 +5,7 @@ It must not be nested (two timers in one another leave a white page) and must no
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Generic, TypeVar, cast
 
 import streamlit as st
@@ -108,23 +108,26 @@ def _show(reading: _Reading[T], show: Callable[[T], None], *, live: bool, settle
     if reading.snapshot is None:
         return
     if not settled:
-        st.html(str(freshness(reading.snapshot.at, datetime.now(UTC), live=live)))
+        st.html(str(freshness(reading.snapshot.at, datetime.now(UTC), times.reader_zone(), live=live)))
     show(reading.snapshot.value)
 
 
-def freshness(read_at: datetime, now: datetime, *, live: bool) -> Markup:
+def freshness(read_at: datetime, now: datetime, zone: tzinfo, *, live: bool, word: str = "") -> Markup:
     """Markup that says when the page was read, and turns to a warning once that is 10 s ago.
 
     The browser turns it by a delayed animation, so that it also happens when nothing arrives any
-    more: a dead connection cannot announce itself.
+    more: a dead connection cannot announce itself. word: in place of Live or Paused.
     """
     left_s = max(0.0, STALE_AFTER_S - (now - read_at).total_seconds())
-    clock = times.short(read_at, times.reader_zone(), now)
+    clock = times.short(read_at, zone, now)
     return Markup(
         '<p class="pay-fresh"><span class="pay-now">'
         '<i class="pay-shape pay-{shape}"></i>{word} · read {clock}</span>'
         '<span class="pay-stale" role="status" style="animation-delay:{left}s">'
         '<i class="pay-shape pay-triangle"></i>May be out of date: read {clock}</span></p>'
     ).format(
-        shape="disc" if live else "bars", word="Live" if live else "Paused", clock=clock, left=f"{left_s:.1f}"
+        shape="disc" if live else "bars",
+        word=word or ("Live" if live else "Paused"),
+        clock=clock,
+        left=f"{left_s:.1f}",
     )

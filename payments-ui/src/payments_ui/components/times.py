@@ -11,8 +11,12 @@ from markupsafe import Markup
 
 
 def reader_zone() -> tzinfo:
-    """Return the zone of the reader's browser, or UTC where it names none that we know."""
-    name = st.context.timezone
+    """Return the zone of the reader's browser. Only inside of a page."""
+    return zone_of(st.context.timezone)
+
+
+def zone_of(name: str | None) -> tzinfo:
+    """Return the zone of a name that a browser gave, or UTC where we do not know it."""
     if not name:
         return UTC
     try:

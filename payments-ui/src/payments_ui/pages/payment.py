@@ -3,13 +3,14 @@
 It must not show another payment than the one whose id is in its address.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 import streamlit as st
 from markupsafe import Markup
 from payments_schema.money import Money
-from payments_schema.wire.operations import Kind, Story
+from payments_schema.wire.operations import Kind, PaymentLine, Story
 from payments_schema.wire.payments import PaymentDetail, PaymentStatus, Reconciliation, ReconciliationStatus
 
 from payments_ui import calls, state
@@ -29,6 +30,7 @@ from payments_ui.components import (
     times,
 )
 
+HEAD = ("Payment", "Read by its id; nothing on this page depends on a list.")
 FINAL = {
     "completed",
     "failed",
@@ -62,7 +64,7 @@ def show(api: ApiClient, *, refresh_s: int) -> None:
     if not payment_id:
         _ask_for_id()
         return
-    header.title("Payment", "Read by its id; nothing on this page depends on a list.")
+    header.title(*HEAD)
     actions = st.container()
     name = f"payment:{payment_id}"
     live.follow(
@@ -78,6 +80,17 @@ def show(api: ApiClient, *, refresh_s: int) -> None:
     if picture is not None:
         with actions:
             act.buttons(api, picture.story)
+
+
+def first_look(api: ApiClient, address: Mapping[str, str], zone: tzinfo) -> Markup | None:
+    """Markup of what the payment is; None where the address names none."""
+    payment_id = address.get("id", "").strip()
+    if not payment_id:
+        return None
+    picture = _read(api, payment_id)
+    return Markup("{}{}{}").format(
+        header.drawn(*HEAD), _head(picture.story.payment), _facts(picture, zone, datetime.now(UTC))
+    )
 
 
 def _ask_for_id() -> None:
@@ -99,31 +112,11 @@ def _read(api: ApiClient, payment_id: str) -> Picture:
 def _show(picture: Picture) -> None:
     now, zone = datetime.now(UTC), times.reader_zone()
     story, payment = picture.story, picture.story.payment
-    st.html(
-        str(
-            Markup('<div class="pay-head"><span class="pay-big">{}</span>{}</div>').format(
-                money.spoken(payment.amount, payment.currency), status.badge(payment.status)
-            )
-        )
-    )
+    st.html(str(_head(payment)))
     left, right = st.columns(2, gap="medium")
     with left.container(border=True, height="stretch"):
         st.markdown("##### Payment", anchors=False)
-        st.html(
-            str(
-                facts.facts(
-                    [
-                        ("Id", facts.code(payment.id)),
-                        ("Kind", payment.kind.value),
-                        ("Account or payee", payments_table.party(payment)),
-                        ("Description", payment.description or ""),
-                        ("Created", times.moment(payment.created_at, zone, now)),
-                        ("Changed", times.moment(payment.updated_at, zone, now)),
-                        ("Idempotency key", _key(picture)),
-                    ]
-                )
-            )
-        )
+        st.html(str(_facts(picture, zone, now)))
     with right.container(border=True, height="stretch"):
         if picture.detail is not None:
             st.markdown("##### Reconciliation", anchors=False)
@@ -144,6 +137,27 @@ def _show(picture: Picture) -> None:
         mime="application/json",
         icon=":material/download:",
         on_click="ignore",
+    )
+
+
+def _head(payment: PaymentLine) -> Markup:
+    return Markup('<div class="pay-head"><span class="pay-big">{}</span>{}</div>').format(
+        money.spoken(payment.amount, payment.currency), status.badge(payment.status)
+    )
+
+
+def _facts(picture: Picture, zone: tzinfo, now: datetime) -> Markup:
+    payment = picture.story.payment
+    return facts.facts(
+        [
+            ("Id", facts.code(payment.id)),
+            ("Kind", payment.kind.value),
+            ("Account or payee", payments_table.party(payment)),
+            ("Description", payment.description or ""),
+            ("Created", times.moment(payment.created_at, zone, now)),
+            ("Changed", times.moment(payment.updated_at, zone, now)),
+            ("Idempotency key", _key(picture)),
+        ]
     )
 
 

@@ -3,7 +3,8 @@
 It must not act on a payment; a row leads to the payment's own page by its id.
 """
 
-from datetime import UTC, date, datetime
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, tzinfo
 from functools import partial
 
 import streamlit as st
@@ -16,17 +17,14 @@ from payments_ui.api_client import ApiClient, PaymentPage
 from payments_ui.components import header, live, payments_table, problems, status, times, views
 from payments_ui.state import Filters
 
+HEAD = ("Payments", "Direct, card and wallet payments in one list.", ("New payment", state.CREATE_PATH))
 ANY = ""
 ORDERS = {False: "newest first", True: "oldest first"}
 
 
 def show(api: ApiClient, *, refresh_s: int) -> None:
     """Show the page."""
-    header.title(
-        "Payments",
-        "Direct, card and wallet payments in one list.",
-        action=("New payment", state.CREATE_PATH),
-    )
+    header.title(*HEAD)
     asked = Filters.from_address(st.query_params)
     links = views.start(asked)
     filters, is_live = _filters(asked)
@@ -42,6 +40,27 @@ def show(api: ApiClient, *, refresh_s: int) -> None:
     export = Markup('<p class="pay-more"><a href="{}" download="payments.csv">Export these as CSV</a></p>')
     st.html(str(export.format(state.export_link(query))))
     views.finish(api, filters, links)
+
+
+def first_look(api: ApiClient, address: Mapping[str, str], zone: tzinfo) -> Markup | None:
+    """Markup of the list as its address asks for it, without what filters it; None where it is empty.
+
+    zone: UTC itself where it is not known yet; then days of the reader's cannot be told, and None is returned.
+    """
+    filters = Filters.from_address(address)
+    query = filters.query(zone)
+    if zone is UTC and (query.since or query.until):
+        return None
+    page = api.list_payments(query)
+    if not page.rows:
+        return None
+    read_at = datetime.now(UTC)
+    return Markup("{}{}{}{}").format(
+        header.drawn(*HEAD),
+        views.drawn(filters, []),
+        live.freshness(read_at, read_at, zone, live=False, word=f"Times in {read_at.astimezone(zone):%Z}"),
+        _table(filters, page, zone),
+    )
 
 
 def _filters(asked: Filters) -> tuple[Filters, bool]:
@@ -122,18 +141,16 @@ def _date(day: str) -> date | None:
 
 def _page(filters: Filters, page: PaymentPage) -> None:
     if page.rows:
-        now = datetime.now(UTC)
-        st.html(
-            str(
-                payments_table.table(
-                    page.rows, times.reader_zone(), now, f"Payments, {ORDERS[filters.oldest]}"
-                )
-            )
-        )
+        st.html(str(_table(filters, page, times.reader_zone())))
     else:
         _nothing(filters)
     if page.rows or filters.cursor:
         _pager(filters, page)
+
+
+def _table(filters: Filters, page: PaymentPage, zone: tzinfo) -> Markup:
+    caption = f"Payments, {ORDERS[filters.oldest]}"
+    return payments_table.table(page.rows, zone, datetime.now(UTC), caption)
 
 
 def _nothing(filters: Filters) -> None:
