@@ -14,6 +14,7 @@ from payments_schema.money import CURRENCIES
 from payments_schema.wire.cards import CardStatus
 from payments_schema.wire.operations import ROWS_MAX, Kind, Order
 from payments_schema.wire.payments import PaymentStatus
+from payments_schema.wire.views import Period
 from payments_schema.wire.wallets import WalletStatus
 
 from payments_ui.api_client import PaymentQuery
@@ -55,6 +56,7 @@ class Further(TypedDict):
     currency: str
     since: str
     until: str
+    period: str
     oldest: bool
     rows: int
 
@@ -73,12 +75,14 @@ class Filters:
     currency: str = ""
     since: str = ""
     until: str = ""
+    period: str = ""
     oldest: bool = False
 
     @classmethod
     def from_address(cls, address: Mapping[str, str]) -> Self:
         """Read the filters out of query parameters; what makes no sense is left out."""
         rows, amount = address.get("rows", ""), address.get("amount", "").strip().replace(",", "")
+        period = _one_of(frozenset(Period), address.get("period", ""))
         return cls(
             status=_one_of(_KNOWN_STATUSES, address.get("status", "")),
             account=address.get("account", "").strip()[:SEARCH_MAX],
@@ -88,8 +92,9 @@ class Filters:
             kind=_one_of(frozenset(Kind), address.get("kind", "")),
             amount=amount if is_amount(amount) else "",
             currency=_one_of(frozenset(CURRENCIES), address.get("currency", "").upper()),
-            since=_day(address.get("since", "")),
-            until=_day(address.get("until", "")),
+            since="" if period else _day(address.get("since", "")),
+            until="" if period else _day(address.get("until", "")),
+            period=period,
             oldest=address.get("order", "") == Order.OLDEST,
         )
 
@@ -104,6 +109,7 @@ class Filters:
             "currency": self.currency,
             "since": self.since,
             "until": self.until,
+            "period": self.period,
             "order": Order.OLDEST.value if self.oldest else "",
             "rows": "" if self.rows == ROW_CHOICES[0] else str(self.rows),
             "cursor": self.cursor,
@@ -118,10 +124,18 @@ class Filters:
     def narrows(self) -> bool:
         """Tell whether anything is filtered at all."""
         asked = (self.status, self.account, self.search, self.kind, self.amount, self.currency)
-        return any((*asked, self.since, self.until))
+        return any((*asked, self.since, self.until, self.period))
 
-    def query(self, zone: tzinfo = UTC) -> PaymentQuery:
-        """Return the question for the API; days are the reader's own, the last one included."""
+    def query(self, zone: tzinfo = UTC, now: datetime | None = None) -> PaymentQuery:
+        """Return the question for the API; days are the reader's own, the last one included.
+
+        now: what a period is counted from; the present moment where it is left out.
+        """
+        since, until = self.since, self.until
+        if self.period:
+            today = (now or datetime.now(UTC)).astimezone(zone).date()
+            first, last = days_of(Period(self.period), today)
+            since, until = first.isoformat(), last.isoformat()
         return PaymentQuery(
             kind=self.kind,
             status=self.status,
@@ -129,8 +143,8 @@ class Filters:
             search=self.search,
             amount=self.amount,
             currency=self.currency,
-            since=_midnight(self.since, zone),
-            until=_midnight(self.until, zone, days=1),
+            since=_midnight(since, zone),
+            until=_midnight(until, zone, days=1),
             order=Order.OLDEST.value if self.oldest else "",
             cursor=self.cursor,
             limit=self.rows,
@@ -146,6 +160,22 @@ VIEWS: dict[str, Filters] = {
     "With a provider": Filters(kind=Kind.WALLET.value, status="PROCESSING"),
 }
 """Views that operators start from; any other is an address as well, to be kept as a bookmark."""
+
+
+def days_of(period: Period, today: date) -> tuple[date, date]:
+    """Return the first and the last day of a period."""
+    match period:
+        case Period.TODAY:
+            return today, today
+        case Period.YESTERDAY:
+            yesterday = today - timedelta(days=1)
+            return yesterday, yesterday
+        case Period.LAST_7_DAYS:
+            return today - timedelta(days=6), today
+        case Period.LAST_30_DAYS:
+            return today - timedelta(days=29), today
+        case Period.THIS_MONTH:
+            return today.replace(day=1), today
 
 
 def is_amount(text: str) -> bool:

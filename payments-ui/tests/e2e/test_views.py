@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 def test_a_list_is_kept_by_name_and_leads_to_its_address(page: Page, stack: Stack) -> None:
     account, name = f"ACC-{uuid4()}", f"Mine {uuid4()}"
     pay(stack, account)
-    go(page, f"/payments?account={account}&rows=100")
+    go(page, f"/payments?account={account}&rows=100&period=last-7-days")
     rows, dialog = page.locator(".pay-table tbody tr"), page.get_by_role("dialog")
     expect(rows).to_have_count(1)
     page.get_by_role("button", name="Save as a view").click()
@@ -24,7 +24,7 @@ def test_a_list_is_kept_by_name_and_leads_to_its_address(page: Page, stack: Stac
 
     # Another reader, later: the link is there, and is an address like any other.
     go(page, "/payments")
-    expect(link).to_have_attribute("href", f"payments?account={account}&rows=100")
+    expect(link).to_have_attribute("href", f"payments?account={account}&period=last-7-days&rows=100")
     link.click()
     expect(link).to_have_attribute("aria-current", "page")
     expect(rows).to_have_count(1)

@@ -1,5 +1,7 @@
 """The pages' logic on AppTest, with an API client that keeps everything in memory."""
 
+from datetime import datetime, timedelta
+
 import pytest
 from opening import opened
 from payments_schema.wire.payments import AccountBalance, PaymentStatus
@@ -70,6 +72,16 @@ class TestList:
         labelled(test, "Status").select("pending").run()
         assert dict(test.query_params) == {"status": "pending"}
         assert api.queries[-1].cursor == ""
+
+    def test_a_period_takes_the_place_of_days(self) -> None:
+        api = FakeApiClient([a_payment()])
+        test = opened(_payments, api, since="2026-01-31")
+        assert [box.label for box in test.date_input] == ["From", "To"]
+        labelled(test, "Period").select("last-30-days").run()
+        assert dict(test.query_params) == {"period": "last-30-days"}
+        assert not test.date_input
+        until = datetime.fromisoformat(api.queries[-1].until)
+        assert until - datetime.fromisoformat(api.queries[-1].since) == timedelta(days=30)
 
     def test_pages_turn_by_cursor(self) -> None:
         api = FakeApiClient([a_payment() for _ in range(60)])

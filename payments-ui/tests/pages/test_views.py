@@ -69,6 +69,14 @@ def test_a_view_is_a_link_to_its_address_and_the_shown_one_is_marked() -> None:
     assert 'href="payments?currency=GHS" title="shared by kofi"' in page
 
 
+def test_a_view_that_lost_a_filter_says_so() -> None:
+    view = a_view(filters={"status": "exploded", "q": "x", "colour": "red"})
+    assert view.filters == ViewFilters(q="x")
+    api = an_api(view)
+    assert "(without its colour, status)</a>" in shown(opened(_payments, api))
+    assert "not known any more and is left out: colour, status" in opened(_edit, api).warning[0].value
+
+
 def test_views_that_cannot_be_read_leave_the_list_usable() -> None:
     api = an_api()
     api.views = [a_view()]
@@ -137,6 +145,7 @@ def test_a_view_is_renamed_and_deleted_by_its_number() -> None:
         Filters(),
         Filters(status="PROCESSING", kind="wallet", account="A'%", search="ü \\", rows=200, oldest=True),
         Filters(amount="-12.50", currency="GHS", since="2026-01-31", until="2026-02-28"),
+        Filters(kind="card", period="last-7-days"),
     ],
 )
 def test_a_kept_address_comes_back_as_it_was(filters: Filters) -> None:

@@ -63,6 +63,11 @@ def test_a_view_is_kept_as_it_was_asked_for_and_is_its_owners(somebody: Callable
     assert seen["id"] not in [view["id"] for view in kofi.sees()]
 
 
+def test_a_view_moves_on_with_the_calendar(somebody: Callable[..., Person]) -> None:
+    kept = somebody().keep("This month", {"period": "this-month"}).json()
+    assert (kept["filters"]["period"], kept["filters"]["since"]) == ("this-month", None)
+
+
 def test_the_same_name_is_the_same_view_whatever_its_case(somebody: Callable[..., Person]) -> None:
     ama = somebody()
     first = ama.keep("Straße").json()
@@ -103,6 +108,24 @@ def test_viewers_keep_views_and_share_none(somebody: Callable[..., Person]) -> N
     assert somebody("service").keep("x").status_code == 403
 
 
+def test_a_view_whose_status_is_gone_is_listed_without_it_and_says_so(
+    somebody: Callable[..., Person], guarded_api: Any
+) -> None:
+    ama = somebody()
+    ama.keep("sound")
+    kept = '{"q": "x", "rows": 100, "status": "exploded"}'
+    insert = "INSERT INTO core.saved_view (owner, name, folded_name, filters) VALUES (%s, %s, %s, %s)"
+    [(number,)] = guarded_api.query(f"{insert} RETURNING id", ama.name, "Old", "old", kept)
+    assert ama.own() == ["Old", "sound"]
+    [old] = [view for view in ama.sees() if view["id"] == number]
+    assert old["dropped"] == ["status"]
+    assert {name: value for name, value in old["filters"].items() if value is not None} == {
+        "q": "x",
+        "rows": 100,
+    }
+    assert ama.change(number, name="Older").json()["dropped"] == ["status"]
+
+
 def test_a_name_is_not_taken_twice_by_renaming(somebody: Callable[..., Person]) -> None:
     ama = somebody()
     ama.keep("one")
@@ -135,6 +158,8 @@ def test_no_more_than_so_many_however_many_ask_at_once(somebody: Callable[..., P
         ({"filters": {"since": "2026-02-30"}}, "filters.since"),
         ({"filters": {"until": "٢٠٢٦-٠١-٠١"}}, "filters.until"),
         ({"filters": {"amount": "1e3"}}, "filters.amount"),
+        ({"filters": {"period": "last-8-days"}}, "filters.period"),
+        ({"filters": {"period": "today", "since": "2026-01-31"}}, "filters.period"),
         ({"filters": {"rows": 201}}, "filters.rows"),
         ({"filters": {"rows": "100"}}, "filters.rows"),
         ({"filters": {"q": "x" * 256}}, "filters.q"),

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Literal
+from enum import StrEnum
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr
+from pydantic import (
+    AfterValidator,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from payments_schema.money import CURRENCIES
@@ -20,6 +32,16 @@ _STATUSES = frozenset({*PaymentStatus, *CardStatus, *WalletStatus})
 LONGEST_NAME = 60
 MOST_VIEWS = 50
 """So many views a person keeps; nobody looks through more."""
+
+
+class Period(StrEnum):
+    """Days that move on with the calendar, the reader's own; today is the last of them, save in yesterday."""
+
+    TODAY = "today"
+    YESTERDAY = "yesterday"
+    LAST_7_DAYS = "last-7-days"
+    LAST_30_DAYS = "last-30-days"
+    THIS_MONTH = "this-month"
 
 
 def _named(value: str) -> str:
@@ -64,7 +86,8 @@ Day = Annotated[StrictStr, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), After
 class ViewFilters(WireModel):
     """Which payments, in the words of the list's address; the days are the reader's own.
 
-    Unknown fields are refused: a view that a page cannot show is not kept.
+    Unknown fields are refused: a view that a page cannot show is not kept. Days are those from `since` to
+    `until`, or a period, which moves on with the calendar.
     """
 
     kind: Kind | None = None
@@ -75,8 +98,16 @@ class ViewFilters(WireModel):
     currency: Annotated[StrictStr, AfterValidator(_known)] | None = None
     since: Day | None = None
     until: Day | None = None
+    period: Period | None = None
     order: Order | None = None
     rows: Annotated[StrictInt, Field(ge=1, le=ROWS_MAX)] | None = None
+
+    @field_validator("period")
+    @classmethod
+    def _is_alone(cls, value: Period | None, info: ValidationInfo) -> Period | None:
+        if value is not None and (info.data.get("since") or info.data.get("until")):
+            raise PydanticCustomError("period_and_days", "must stand without since and until")
+        return value
 
 
 class SaveView(WireModel):
@@ -95,7 +126,10 @@ class ChangeView(WireModel):
 
 
 class SavedView(WireModel):
-    """A view that somebody keeps; `is_own` where the reader may change it."""
+    """A view that somebody keeps; `is_own` where the reader may change it.
+
+    `dropped` names filters that were kept and are not known any more: the view shows more than it did.
+    """
 
     id: int
     name: str
@@ -104,6 +138,19 @@ class SavedView(WireModel):
     owner: str
     is_own: bool
     changed_at: Timestamp
+    dropped: list[str] = Field(default_factory=list[str])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_what_is_not_known(cls, given: object) -> object:
+        """A status that is gone must not take the view, nor all that are listed with it."""
+        if not isinstance(given, dict):
+            return given
+        members = cast("dict[str, Any]", given)
+        if not isinstance(members.get("filters"), dict):
+            return members
+        filters, lost = _known_part(members["filters"])
+        return {**members, "filters": filters, "dropped": [*members.get("dropped", []), *lost]}
 
 
 class SavedViews(WireModel):
@@ -111,3 +158,13 @@ class SavedViews(WireModel):
 
     object: Literal["list"] = "list"
     data: list[SavedView]
+
+
+def _known_part(kept: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Filters that may still be asked for, and the names of the others."""
+    try:
+        ViewFilters.model_validate(kept)
+    except ValidationError as error:
+        lost = {str(wrong["loc"][0]) for wrong in error.errors(include_url=False, include_input=False)}
+        return {name: value for name, value in kept.items() if name not in lost}, sorted(lost)
+    return dict(kept), []

@@ -15,7 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 from payments_ui import calls, state
 from payments_ui.api_client import ApiClient, ApiError
 from payments_ui.components import facts, problems
-from payments_ui.components.fields import Fields
+from payments_ui.components.fields import Fields, in_words
 from payments_ui.state import Filters
 
 _KEPT = "views:kept"
@@ -51,7 +51,7 @@ def drawn(asked: Filters, kept: Sequence[SavedView]) -> Markup:
     """Markup of links to all views; the one that is shown is marked."""
     here = asked.at("")
     named = [(name, filters, "") for name, filters in state.VIEWS.items()]
-    named += [(view.name, filters_of(view), _whose(view)) for view in kept]
+    named += [(_called(view), filters_of(view), _whose(view)) for view in kept]
     links = Markup(" ").join(
         Markup('<a href="{}"{}{}>{}</a>').format(
             state.payments_link(filters),
@@ -107,6 +107,9 @@ def edit_dialog(api: ApiClient, own: Sequence[SavedView]) -> None:
     )
     view = by_number[number]
     st.html(str(facts.facts(filters_of(view).to_address().items())))
+    if view.dropped:
+        lost = ", ".join(map(in_words, view.dropped))
+        st.warning(f"It was kept with a filter that is not known any more and is left out: {lost}.")
     inputs = Fields()
     name = (st.text_input("Name", view.name, max_chars=LONGEST_NAME, key=f"name_{number}") or "").strip()
     inputs.under("name")
@@ -130,6 +133,12 @@ def edit_dialog(api: ApiClient, own: Sequence[SavedView]) -> None:
 
 def _last() -> list[SavedView]:
     return cast("list[SavedView]", st.session_state.get(_KEPT, []))
+
+
+def _called(view: SavedView) -> str:
+    """Its name, and what it has lost: a list that shows more than it did must say so."""
+    lost = ", ".join(map(in_words, view.dropped))
+    return f"{view.name} (without its {lost})" if lost else view.name
 
 
 def _whose(view: SavedView) -> str:

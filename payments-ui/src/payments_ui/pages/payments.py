@@ -11,6 +11,7 @@ import streamlit as st
 from markupsafe import Markup
 from payments_schema.money import CURRENCIES
 from payments_schema.wire.operations import Kind
+from payments_schema.wire.views import Period
 
 from payments_ui import state
 from payments_ui.api_client import ApiClient, PaymentPage
@@ -28,17 +29,17 @@ def show(api: ApiClient, *, refresh_s: int) -> None:
     asked = Filters.from_address(st.query_params)
     links = views.start(asked)
     filters, is_live = _filters(asked)
-    query = filters.query(times.reader_zone())
     live.follow(
         "payments",
         filters,
-        load=lambda: api.list_payments(query),
+        # A period is resolved at each reading: a list that stays open over midnight shows the new today.
+        load=lambda: api.list_payments(filters.query(times.reader_zone())),
         show=partial(_page, filters),
         every_s=refresh_s,
         live=is_live,
     )
     export = Markup('<p class="pay-more"><a href="{}" download="payments.csv">Export these as CSV</a></p>')
-    st.html(str(export.format(state.export_link(query))))
+    st.html(str(export.format(state.export_link(filters.query(times.reader_zone())))))
     views.finish(api, filters, links)
 
 
@@ -121,8 +122,17 @@ def _further(asked: Filters) -> state.Further:
         index=currencies.index(asked.currency),
         format_func=lambda value: value or "any",
     )
-    since = st.date_input("From", _date(asked.since), format="YYYY-MM-DD")
-    until = st.date_input("To", _date(asked.until), format="YYYY-MM-DD")
+    periods = [ANY, *Period]
+    period = st.selectbox(
+        "Period",
+        periods,
+        index=periods.index(asked.period),
+        format_func=lambda value: value.replace("-", " ") if value else "from day to day",
+    )
+    since = until = None
+    if not period:
+        since = st.date_input("From", _date(asked.since), format="YYYY-MM-DD")
+        until = st.date_input("To", _date(asked.until), format="YYYY-MM-DD")
     oldest = st.selectbox("Order", [False, True], index=int(asked.oldest), format_func=ORDERS.__getitem__)
     rows = st.selectbox("Rows", state.ROW_CHOICES, index=state.ROW_CHOICES.index(asked.rows))
     return {
@@ -130,6 +140,7 @@ def _further(asked: Filters) -> state.Further:
         "currency": currency,
         "since": since.isoformat() if since else "",
         "until": until.isoformat() if until else "",
+        "period": period,
         "oldest": oldest,
         "rows": rows,
     }
