@@ -46,7 +46,7 @@ def show(api: ApiClient, *, refresh_s: int) -> None:
 def first_look(api: ApiClient, address: Mapping[str, str], zone: tzinfo) -> Markup | None:
     """Markup of the list as its address asks for it, without what filters it; None where it is empty.
 
-    zone: UTC itself where it is not known yet; then days of the reader's cannot be told, and None is returned.
+    zone: UTC itself where it is not known yet; then the reader's days cannot be told, and None is returned.
     """
     filters = Filters.from_address(address)
     query = filters.query(zone)
