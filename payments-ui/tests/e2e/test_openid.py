@@ -15,7 +15,7 @@ import jwt
 import pytest
 from e2e.guarded import SECRET, ask_for_a_refund, decide, guarded
 from e2e.stack import Program, Stack, free_port
-from e2e.steps import captured, go
+from e2e.steps import captured, go, pay
 from playwright.sync_api import Browser, Page, expect
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
@@ -71,6 +71,7 @@ def desk(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Des
             "OIDC_CLIENT_SECRET_FILE": str(secret),
         }
         with guarded(stack, logs, ui_port, **settings) as api_url:
+            pay(stack, "ACC-SEEN")
             yield Desk(url, api_url, issuer)
     finally:
         provider.stop()
@@ -168,7 +169,10 @@ def test_who_is_denied_at_the_provider_is_nobody_and_may_try_again(browser: Brow
 def test_a_cookie_that_the_sign_in_did_not_write_now_is_nobodys(
     desk: Desk, changed: dict[str, str], status: int
 ) -> None:
-    assert httpx.get(desk.url + EXPORT, cookies=desk.cookie(**changed)).status_code == status
+    cookie = desk.cookie(**changed)
+    assert httpx.get(desk.url + EXPORT, cookies=cookie).status_code == status
+    page = httpx.get(f"{desk.url}/payments", cookies=cookie).text
+    assert ('<div id="first-look">' in page) is (status == 200)
 
 
 def test_pages_ask_an_old_cookie_to_sign_in_again(browser: Browser, desk: Desk) -> None:
