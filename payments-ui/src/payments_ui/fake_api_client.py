@@ -123,9 +123,9 @@ class FakeApiClient:
         """Remember what was asked, and give what was set for this path."""
         self.sent.append((path, segments, body, key, dict(params or {})))
         self._fail()
-        if path in self.refusing:
-            raise self.refusing[path]
         name = f"{method} {path}" + ("?preview" if params else "")
+        for refused in {path, name} & self.refusing.keys():
+            raise self.refusing[refused]
         return cast("Wire", self.answers[name])
 
     def _story(self, payment_id: str) -> Story:

@@ -11,6 +11,7 @@ from payments_schema.wire.approvals import (
     AskApproval,
     DecideApproval,
 )
+from payments_schema.wire.books import DifferenceView
 from payments_schema.wire.cards import Preview
 from streamlit.testing.v1 import AppTest
 
@@ -18,6 +19,7 @@ from payments_ui.api_client import ApiRefused
 from payments_ui.components.deed import Deed
 from payments_ui.fake_api_client import FakeApiClient, a_payment
 from payments_ui.pages import approvals
+from payments_ui.pages.differences import Wish
 
 V1 = "GET /api/v1"
 GO = "do_ui-key-1"
@@ -38,7 +40,7 @@ def _dialog(api):
 def _write_off(api):
     from payments_ui.pages import differences
 
-    differences.dialog(api, "Write off", api.difference_keys)
+    differences.dialog(api, "Write off", api.wishes)
 
 
 def asking(api: FakeApiClient, one: Deed) -> AppTest:
@@ -93,6 +95,8 @@ def test_what_was_decided_has_none() -> None:
 def test_agreeing_says_why_and_sends_the_number() -> None:
     api = an_api()
     test = asking(api, approvals.deeds(api, 7)["approve"])
+    assert test.button(key=GO).disabled  # so much is typed a second time, whoever asked for it
+    test.text_input(key="typed_ui-key-1").input("2500.00").run()
     test.text_area(key="reason_ui-key-1").input("seen the goods").run()
     test.button(key=GO).click().run()
     [(path, segments, body, key, _)] = [one for one in api.sent if not one[0].startswith("/api/v1/payments")]
@@ -108,7 +112,9 @@ def test_a_write_off_that_needs_a_second_person_asks_for_one() -> None:
     api.refusing = {
         "/api/v1/ledger/differences/{}/adjust": ApiRefused("Alone", code="approval_required", status=403)
     }
-    api.difference_keys = {str(payment.id): "ui-key-1"}
+    now = datetime.now(UTC)
+    line = DifferenceView(payment_id=str(payment.id), amount="0.13", currency="USD", since=now)
+    api.wishes = [Wish(line, "ui-key-1")]
     test = opened(_write_off, api)
     test.text_area(key="reason_Write off").input("never found").run()
     test.button(key="do_Write off").click().run()
@@ -117,3 +123,4 @@ def test_a_write_off_that_needs_a_second_person_asks_for_one() -> None:
     assert body == AskApproval(
         kind=ApprovalKind.WRITE_OFF, subject=str(payment.id), amount=None, reason="never found"
     )
+    assert '<dt>Waits for a second person</dt><dd><a href="approvals?state=waiting">request 7' in shown(test)

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from opening import opened
 from payments_schema.wire.approvals import ApprovalKind, AskApproval
-from payments_schema.wire.books import AdjustDifference
+from payments_schema.wire.books import AdjustDifference, DifferenceView
+from payments_schema.wire.cards import Preview
 from payments_schema.wire.events import Event, EventPage
 from payments_schema.wire.invoices import (
     Ageing,
@@ -17,8 +18,10 @@ from payments_schema.wire.invoices import (
     InvoiceStatus,
     PaymentEventPage,
     PaymentEventView,
+    RefundCredit,
     RepairEvent,
 )
+from payments_schema.wire.payments import PaymentRow
 from payments_schema.wire.statements import MatchView
 from payments_schema.wire.webhooks import Attempt, Delivery, DeliveryPage, DeliveryStatus, Subscription
 from streamlit.testing.v1 import AppTest
@@ -27,6 +30,7 @@ from payments_ui.api_client import ApiRefused
 from payments_ui.components.deed import Deed
 from payments_ui.fake_api_client import FakeApiClient, a_payment
 from payments_ui.pages import events, invoices, wallets
+from payments_ui.pages.differences import Wish
 
 NOW = datetime.now(UTC)
 V1 = "GET /api/v1"
@@ -62,12 +66,17 @@ def _dialog(api):
 def _difference_dialog(api):
     from payments_ui.pages import differences
 
-    differences.dialog(api, "Resolve", api.difference_keys)
+    differences.dialog(api, "Resolve", api.wishes)
 
 
 def shown(test: AppTest) -> str:
     elements = [*test.get("html"), *test.markdown, *test.caption, *test.error, *test.warning, *test.code]
     return "\n".join(str(getattr(one.proto, "body", getattr(one.proto, "code_text", ""))) for one in elements)
+
+
+def done(api: FakeApiClient) -> list[tuple[object, ...]]:
+    """What was sent, without previews."""
+    return [one[:4] for one in api.sent if "preview" not in one[4]]
 
 
 def asking(api: FakeApiClient, one: Deed) -> AppTest:
@@ -104,6 +113,10 @@ class TestInvoice:
         )
         held = CustomerCredit(customer="Harbour <Light>", currency="USD", credit_cents=2_500)
         api.answers[f"{V1}/customer-credit"] = [held]
+        entry = {"account": "invoice_revenue", "direction": "debit", "amount": 100, "currency": "USD"}
+        preview = Preview.model_validate({"entries": [entry]})
+        api.answers["POST /api/v1/invoices/{}/{}?preview"] = preview
+        api.answers["POST /api/v1/customer-credit/refund?preview"] = preview
         return api
 
     def test_only_what_is_allowed_has_a_button(self) -> None:
@@ -111,7 +124,21 @@ class TestInvoice:
         assert [one.label for one in test.button] == ["Credit note", "Pay with credit", "Refund credit"]
         assert "print/invoice?id=" in shown(test)
         assert "&lt;Light&gt;" in shown(test)
-        assert not opened(_invoices, self.api(allowed_actions=[], customer=None), id=str(INVOICE)).button
+        api = self.api(allowed_actions=[], customer=None)
+        api.answers[f"{V1}/customer-credit"] = []
+        assert not opened(_invoices, api, id=str(INVOICE)).button
+
+    def test_credit_is_given_back_in_each_currency_and_without_a_customer(self) -> None:
+        api = self.api(allowed_actions=[], customer=None)
+        whose = f"invoice:{INVOICE}"
+        held = [CustomerCredit(customer=whose, currency=one, credit_cents=1) for one in ("EUR", "USD")]
+        api.answers[f"{V1}/customer-credit"] = held
+        test = opened(_invoices, api, id=str(INVOICE))
+        assert [one.label for one in test.button] == ["Refund credit in EUR", "Refund credit"]
+        found = invoices.deeds(api, api.answers[f"{V1}/invoices/{{}}"], held)
+        api.answers["POST /api/v1/customer-credit/refund"] = object()
+        asking(api, found["refund_credit_EUR"]).button(key=GO).click().run()
+        assert done(api)[0][2] == RefundCredit(customer=whose, currency="EUR", amount_cents=1)
 
     def asking(self, api: FakeApiClient, name: str) -> AppTest:
         invoice, held = api.answers[f"{V1}/invoices/{{}}"], api.answers[f"{V1}/customer-credit"]
@@ -121,17 +148,39 @@ class TestInvoice:
         api = self.api()
         api.answers["POST /api/v1/invoices/{}/credit-notes"] = object()
         test = self.asking(api, "credit_note")
+        assert "What will be posted" in shown(test)
         assert test.button(key=GO).disabled
         test.text_input(key="typed_ui-key-1").input("4000.00").run()
         test.button(key=GO).click().run()
         assert "Say why" in shown(test)
-        assert api.sent == []
+        assert done(api) == []
         test.text_area(key="reason_ui-key-1").input("goods came back").run()
         test.button(key=GO).click().run()
-        path, segments, body, key, _ = api.sent[0]
+        [(path, segments, body, key)] = done(api)
         assert (path, segments) == ("/api/v1/invoices/{}/credit-notes", (str(INVOICE),))
         assert body == CreditNote(amount_cents=400_000, reason="goods came back")
         assert key == "ui-key-1"
+        for _ in range(2):  # it stays until it is closed, and nothing is left to be pressed
+            assert "Done" in shown(test)
+            assert f'href="invoices?id={INVOICE}"' in shown(test)
+            assert not test.button
+            test.run()
+
+    def test_what_is_moved_whole_is_typed_as_well(self) -> None:
+        api = self.api(allowed_actions=["void"], open_cents=100_000)
+        test = self.asking(api, "void")
+        assert test.button(key=GO).disabled
+        test.text_input(key="typed_ui-key-1").input("1,000.00").run()
+        assert not test.button(key=GO).disabled
+
+    def test_what_a_preview_refuses_cannot_be_sent(self) -> None:
+        api = self.api()
+        api.refusing = {
+            "/api/v1/invoices/{}/{}": ApiRefused("It is paid", code="invalid_state_transition", status=409)
+        }
+        test = self.asking(api, "allocate")
+        assert "It is paid" in shown(test)
+        assert test.button(key=GO).disabled
 
     def test_more_than_there_is_cannot_be_asked_for(self) -> None:
         test = self.asking(self.api(), "allocate")
@@ -143,7 +192,7 @@ class TestInvoice:
         api = self.api()
         api.answers["POST /api/v1/approvals"] = object()
         alone = ApiRefused("Alone", code="approval_required", status=403)
-        api.refusing = {"/api/v1/customer-credit/refund": alone}
+        api.refusing = {"POST /api/v1/customer-credit/refund": alone}
         test = self.asking(api, "refund_credit")
         test.text_input(key="amount_ui-key-1").input("20.00").run()
         test.button(key=GO).click().run()
@@ -151,6 +200,8 @@ class TestInvoice:
         test.text_area(key="why_ui-key-1").input("they moved away").run()
         assert [button.label for button in test.button] == ["Ask a second person"]
         test.button(key="ask_ui-key-1").click().run()
+        assert "Asked" in shown(test)
+        assert 'href="approvals?state=waiting"' in shown(test)
         path, _, body, key, _ = api.sent[-1]
         assert (path, key) == ("/api/v1/approvals", "ui-key-1-ask")
         assert body == AskApproval(
@@ -293,13 +344,18 @@ class TestProposals:
         assert body.model_dump() == {"decision": "confirm"}
 
 
-class TestSplit:
+def a_wish(payment: PaymentRow, amount: str = "0.13") -> Wish:
+    line = DifferenceView(payment_id=str(payment.id), amount=amount, currency=payment.currency, since=NOW)
+    return Wish(line, "ui-key-1")
+
+
+class TestDifferences:
     def test_a_part_of_one_difference_is_decided_alone(self) -> None:
         payment = a_payment(amount="12.13")
         api = FakeApiClient([payment])
         api.answers[f"{V1}/ledger/differences/{{}}/adjustments"] = []
         api.answers["POST /api/v1/ledger/differences/{}/adjust"] = object()
-        api.difference_keys = {str(payment.id): "ui-key-1"}
+        api.wishes = [a_wish(payment)]
         test = opened(_difference_dialog, api)
         test.text_input(key="part_of_difference").input("0.123").run()
         assert test.button(key="do_Resolve").disabled
@@ -310,3 +366,25 @@ class TestSplit:
         assert (segments, key) == ((str(payment.id),), "ui-key-1")
         assert isinstance(body, AdjustDifference)
         assert body.model_dump(mode="json")["amount"] == "0.05"
+
+    def test_a_sum_that_is_large_is_typed_by_currency_before_several_are_decided(self) -> None:
+        several = [a_payment(), a_payment(), a_payment(currency="EUR"), a_payment(currency="GHS")]
+        amounts = ("600.00", "400.00", "999.99", "1250.00")
+        api = FakeApiClient(several)
+        api.answers[f"{V1}/ledger/differences/{{}}/adjustments"] = []
+        api.answers["POST /api/v1/ledger/differences/{}/adjust"] = object()
+        api.wishes = [a_wish(payment, amount) for payment, amount in zip(several, amounts, strict=True)]
+        test = opened(_difference_dialog, api)
+        slot = "typed_decided_ui-key-1"
+        assert [one.label for one in test.text_input] == [
+            "This is a large amount of GHS. Type 1250.00 to confirm.",
+            "This is a large amount of USD. Type 1000.00 to confirm.",
+        ]
+        test.text_input(key=f"{slot}_USD").input("1000.00").run()
+        assert test.button(key="do_Resolve").disabled
+        test.text_input(key=f"{slot}_GHS").input("1250.00").run()
+        test.text_area(key="reason_Resolve").input("found them").run()
+        test.button(key="do_Resolve").click().run()
+        assert [segments for _, segments, *_ in api.sent] == [(str(payment.id),) for payment in several]
+        assert shown(test).count("<dt>Resolved</dt>") == 4
+        assert not test.button

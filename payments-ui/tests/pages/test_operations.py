@@ -34,6 +34,7 @@ from streamlit.testing.v1 import AppTest
 
 from payments_ui.api_client import ApiFailed
 from payments_ui.fake_api_client import FakeApiClient
+from payments_ui.pages.differences import Wish
 
 NOW = datetime.now(UTC)
 V1 = "GET /api/v1"
@@ -73,7 +74,7 @@ def _job_dialog(api):
 def _difference_dialog(api):
     from payments_ui.pages import differences
 
-    differences.dialog(api, "Write off", api.difference_keys)
+    differences.dialog(api, "Write off", api.wishes)
 
 
 def _ledger(api):
@@ -203,7 +204,8 @@ class TestDifferences:
 
     def test_a_reason_is_asked_for_before_anything_is_sent(self) -> None:
         api = self.api()
-        api.difference_keys = {self.PAYMENT: "ui-key-1"}
+        [line] = api.answers[f"{V1}/ledger/differences"].data
+        api.wishes = [Wish(line, "ui-key-1")]
         test = opened(_difference_dialog, api)
         test.button(key="do_Write off").click().run()
         assert "Say why" in shown(test)

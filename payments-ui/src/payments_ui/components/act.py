@@ -137,9 +137,13 @@ def _previewed(api: ApiClient, story: Story, wish: Wish, amount: Money) -> bool:
     except ApiError as error:
         problems.show(error)
         return False
-    st.markdown("###### What will be posted", anchors=False)
-    st.html(str(drawn_preview(preview)))
+    st.html(str(posted(preview)))
     return True
+
+
+def posted(preview: Preview) -> Markup:
+    """Markup of entries that are not posted yet, under their head."""
+    return Markup('<h6 class="pay-next">What will be posted</h6>{}').format(drawn_preview(preview))
 
 
 def drawn_preview(preview: Preview) -> Markup:
@@ -205,18 +209,12 @@ def _ask_second(api: ApiClient, story: Story, wish: Wish, amount: Money, inputs:
 
 def _result(wish: Wish, became: str) -> None:
     word = "Asked" if st.session_state.get(wish.slot("needs_second")) else "Done"
-    st.html(f'<p class="pay-sum pay-good"><i class="pay-shape pay-disc"></i>{word}</p>')
-    st.html(
-        str(
-            facts.facts(
-                [
-                    ("Payment", _link(wish.payment_id)),
-                    ("It is now", status.badge(became)),
-                    ("Key", facts.code(wish.key)),
-                ]
-            )
-        )
-    )
+    named = [
+        ("Payment", _link(wish.payment_id)),
+        ("It is now", status.badge(became)),
+        ("Key", facts.code(wish.key)),
+    ]
+    deed.result(word, named)
 
 
 def _link(payment_id: str) -> Markup:

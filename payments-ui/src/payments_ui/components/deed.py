@@ -3,7 +3,7 @@
 It must not be opened from inside a live part, and knows nothing of what is done.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -12,8 +12,9 @@ from payments_schema.errors import PaymentsError
 from payments_schema.ids import uuid7
 from payments_schema.money import Money, parse_major
 
+from payments_ui import state
 from payments_ui.api_client import ApiError
-from payments_ui.components import facts, money, problems
+from payments_ui.components import facts, grid, money, problems
 from payments_ui.components.fields import AMOUNT_NAMES, Fields
 
 LARGE_MINOR = 100_000
@@ -35,8 +36,9 @@ class Filled:
 class Deed:
     """What a dialog asks and does. look: reads anew what is acted on, and may raise `ApiError`.
 
-    most: the amount may be less than this, and is not asked for without it. below: what else there is to
-    see, read anew as well. ask: asks a second person where the API says that one is needed.
+    most: the amount may be less than this, and is not asked for without it. whole: reads anew what is moved
+    where no amount is asked for. below: what else there is to see of it, such as the entries that it would
+    post; read anew as well. ask: asks a second person where the API says that one is needed.
     """
 
     label: str
@@ -44,8 +46,9 @@ class Deed:
     do: Callable[[Filled], object]
     warning: str = ""
     most: Money | None = None
+    whole: Callable[[], Money] | None = None
     wants_reason: bool = True
-    below: Callable[[], Markup] | None = None
+    below: Callable[[Money | None], Markup] | None = None
     ask: Callable[[Filled], object] | None = None
 
 
@@ -56,11 +59,28 @@ def button(deed: Deed, key: str, *, disabled: bool = False) -> None:
 
 
 def dialog(deed: Deed, key: str) -> None:
-    """Show what is acted on as it is now, ask, and do it once it is confirmed."""
+    """Show what is acted on as it is now, ask, do it once it is confirmed, and show what came of it."""
+    if f"done_{key}" not in st.session_state:
+        place = st.empty()
+        with place.container():
+            _form(deed, key)
+        if f"done_{key}" not in st.session_state:
+            return
+        place.empty()
+    result(*st.session_state[f"done_{key}"])
+
+
+def result(word: str, named: Named) -> None:
+    """Show what came of an opening, to be closed by who has seen it."""
+    head = Markup('<p class="pay-sum pay-good pay-result"><i class="pay-shape pay-disc"></i>{}</p>')
+    st.html(str(head.format(word)))
+    st.html(str(facts.facts(named)))
+
+
+def _form(deed: Deed, key: str) -> None:
     try:
-        st.html(str(facts.facts(list(deed.look()))))
-        if deed.below is not None:
-            st.html(str(deed.below()))
+        st.html(str(facts.facts(deed.look())))
+        whole = deed.whole() if deed.whole is not None else None
     except ApiError as error:
         problems.show(error)
         return
@@ -68,8 +88,12 @@ def dialog(deed: Deed, key: str) -> None:
         st.warning(deed.warning)
     inputs = Fields()
     amount, is_sound = _amount(deed.most, key, inputs)
+    is_sound = is_sound and _seen(deed, amount)
+    moved = amount or whole
+    if is_sound and moved is not None:
+        is_sound = confirmed(moved, f"typed_{key}")
     if deed.ask is not None and st.session_state.get(f"second_{key}"):
-        _ask_second(deed.ask, amount, key, inputs)
+        _ask_second(deed, deed.ask, amount, key, inputs)
         return
     reason = ""
     if deed.wants_reason:
@@ -86,15 +110,30 @@ def dialog(deed: Deed, key: str) -> None:
     except ApiError as error:
         if error.code == "approval_required" and deed.ask is not None:
             st.session_state[f"second_{key}"] = True
-            _ask_second(deed.ask, amount, key, inputs)
+            _ask_second(deed, deed.ask, amount, key, inputs)
         else:
             problems.refused(error, inputs)
         return
-    st.toast(f"{deed.label}: done")
-    st.rerun()
+    _keep(deed, key, "Done")
 
 
-def _ask_second(ask: Callable[[Filled], object], amount: Money | None, key: str, inputs: Fields) -> None:
+def _seen(deed: Deed, amount: Money | None) -> bool:
+    """Show what else there is to see; False where the API would refuse."""
+    if deed.below is None:
+        return True
+    try:
+        more = deed.below(amount)
+    except ApiError as error:
+        problems.refused(error)
+        return False
+    if more:
+        st.html(str(more))
+    return True
+
+
+def _ask_second(
+    deed: Deed, ask: Callable[[Filled], object], amount: Money | None, key: str, inputs: Fields
+) -> None:
     """Ask somebody else to agree; nothing is done until then."""
     st.warning("So much needs a second person. Nothing was done; say why, and ask one.")
     reason = (st.text_area("Reason", max_chars=1000, key=f"why_{key}") or "").strip()
@@ -106,12 +145,21 @@ def _ask_second(ask: Callable[[Filled], object], amount: Money | None, key: str,
     except ApiError as error:
         problems.refused(error, inputs)
         return
-    st.toast("Asked: it waits for a second person among the approvals")
-    st.rerun()
+    waiting = grid.link(state.page_link(state.APPROVALS_PATH, state="waiting"), "among the approvals")
+    _keep(deed, key, "Asked", ("It waits", waiting))
+
+
+def _keep(deed: Deed, key: str, word: str, *more: tuple[str, Markup]) -> None:
+    """Remember what came of an opening: how that which was acted on stands now."""
+    try:
+        named = deed.look()
+    except ApiError as error:
+        named = [("As it is now", error.detail)]
+    st.session_state[f"done_{key}"] = (word, [*named, *more, ("Key", facts.code(key))])
 
 
 def _amount(most: Money | None, key: str, inputs: Fields) -> tuple[Money | None, bool]:
-    """Ask how much, and a second time where it is much; False while what is typed will not do."""
+    """Ask how much; False while what is typed will not do."""
     if most is None:
         return None, True
     limit = money.spoken(most.major(), most.currency)
@@ -125,7 +173,7 @@ def _amount(most: Money | None, key: str, inputs: Fields) -> tuple[Money | None,
     if not 0 < amount.minor <= most.minor:
         st.caption(f":red[Between nothing and {limit}.]")
         return None, False
-    return amount, confirmed(amount, f"typed_{key}")
+    return amount, True
 
 
 def confirmed(amount: Money, slot: str) -> bool:
@@ -133,6 +181,17 @@ def confirmed(amount: Money, slot: str) -> bool:
     if amount.minor < LARGE_MINOR:
         return True
     typed = st.text_input(
-        f"This is a large amount. Type {amount.major()} to confirm.", key=slot, max_chars=30
+        f"This is a large amount of {amount.currency}. Type {amount.major()} to confirm.",
+        key=slot,
+        max_chars=30,
     )
     return (typed or "").strip().replace(",", "") == amount.major()
+
+
+def all_confirmed(amounts: Iterable[Money], slot: str) -> bool:
+    """Ask for the sum of each currency that is large; True once all of them were typed."""
+    sums: dict[str, Money] = {}
+    for amount in amounts:
+        sums[amount.currency] = sums.get(amount.currency, Money(0, amount.currency)) + amount
+    typed = [confirmed(sums[currency], f"{slot}_{currency}") for currency in sorted(sums)]
+    return all(typed)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 from markupsafe import Markup
-from payments_schema.money import parse_major
+from payments_schema.money import Money, parse_major
 from payments_schema.wire.approvals import (
     ApprovalKind,
     ApprovalPage,
@@ -15,6 +15,7 @@ from payments_schema.wire.approvals import (
     ApprovalView,
     DecideApproval,
 )
+from payments_schema.wire.invoices import RefundCredit
 
 from payments_ui import calls, state
 from payments_ui.api_client import ApiClient
@@ -143,7 +144,8 @@ def deeds(api: ApiClient, number: int) -> dict[str, deed.Deed]:
                 said.key,
             ),
             warning="It is done at once, and once." if word == "Approve" else "",
-            below=(lambda: _preview(api, number)) if word == "Approve" else None,
+            whole=(lambda: _amount(calls.approvals.approval(api, number))) if word == "Approve" else None,
+            below=(lambda _: _preview(api, number)) if word == "Approve" else None,
         )
 
     own = deed.Deed(
@@ -152,10 +154,18 @@ def deeds(api: ApiClient, number: int) -> dict[str, deed.Deed]:
     return {"approve": decided("Approve"), "reject": decided("Reject"), "withdraw": own}
 
 
+def _amount(one: ApprovalView) -> Money:
+    return parse_major(one.amount, one.currency)
+
+
 def _preview(api: ApiClient, number: int) -> Markup:
-    """The entries that a card refund would post now."""
+    """The entries that a refund of a card payment or of credit would post now."""
     one = calls.approvals.approval(api, number)
-    if one.kind is not ApprovalKind.CARD_REFUND:
-        return Markup("")
-    minor = parse_major(one.amount, one.currency).minor
-    return act.drawn_preview(calls.payments.preview_card(api, one.subject, "refund", minor))
+    minor = _amount(one).minor
+    if one.kind is ApprovalKind.CARD_REFUND:
+        return act.posted(calls.payments.preview_card(api, one.subject, "refund", minor))
+    if one.kind is ApprovalKind.CREDIT_REFUND:
+        _, _, customer = one.subject.partition(":")
+        asked = RefundCredit(customer=customer, currency=one.currency, amount_cents=minor)
+        return act.posted(calls.invoices.preview_refund(api, asked))
+    return Markup("")

@@ -9,12 +9,13 @@ from uuid import UUID
 
 import streamlit as st
 from payments_schema.ids import parse_uuid
+from payments_schema.money import Money
 from payments_schema.wire.invoices import EventStatus, PaymentEventView, RepairEvent
-from payments_schema.wire.webhooks import Delivery
+from payments_schema.wire.webhooks import Delivery, Subscription
 
 from payments_ui import calls, state
 from payments_ui.api_client import ApiClient, ApiError
-from payments_ui.components import deed, facts, grid, header, problems, status, times
+from payments_ui.components import deed, facts, grid, header, money, problems, status, times
 
 
 def show(api: ApiClient) -> None:
@@ -112,19 +113,24 @@ def repair(api: ApiClient, event: PaymentEventView, meant: UUID) -> deed.Deed:
     """Apply a dead event to the invoice that was meant."""
 
     def look() -> deed.Named:
+        counted = grid.link(state.page_link(state.INVOICES_PATH, id=str(meant)), str(meant))
+        moved = whole()
         return [
             ("Event", facts.code(str(event.event_id))),
             ("It named", facts.code(str(event.invoice_id))),
-            ("It counts for", facts.code(str(calls.invoices.invoice(api, str(meant)).id))),
-            ("Cents", f"{event.amount_cents:,}"),
+            ("It counts for", counted),
+            ("Amount", money.cell(moved.major(), moved.currency)),
         ]
+
+    def whole() -> Money:
+        return Money(event.amount_cents, calls.invoices.invoice(api, str(meant)).currency)
 
     def put_right(said: deed.Filled) -> None:
         wish = RepairEvent(reason=said.reason, invoice_id=meant)
         calls.events.repair_event(api, str(event.event_id), wish, said.key)
 
     warning = "An edited copy is applied; the original is kept."
-    return deed.Deed("Repair", look, put_right, warning=warning)
+    return deed.Deed("Repair", look, put_right, warning=warning, whole=whole)
 
 
 def _deliveries(api: ApiClient, subscription: str, cursor: str) -> None:
@@ -162,24 +168,27 @@ def _answer(delivery: Delivery) -> str:
 
 def _subscription(api: ApiClient, subscription: str) -> None:
     found = calls.events.subscription(api, subscription)
-    named = [
-        ("Address", found.url),
-        ("Topics", ", ".join(found.types) or "all"),
-        ("Status", status.badge(found.status)),
-        ("Why", found.disabled_reason or ""),
-    ]
-    st.html(str(facts.facts(named)))
+    st.html(str(facts.facts(_told(found))))
     action = "disable" if found.status == "enabled" else "enable"
     deed.button(
         deed.Deed(
             action.capitalize(),
-            lambda: named,
+            lambda: _told(calls.events.subscription(api, subscription)),
             lambda _said: calls.events.switch_subscription(api, subscription, action),
             warning="Events wait until it is enabled again." if action == "disable" else "",
             wants_reason=False,
         ),
         "switch",
     )
+
+
+def _told(found: Subscription) -> deed.Named:
+    return [
+        ("Address", found.url),
+        ("Topics", ", ".join(found.types) or "all"),
+        ("Status", status.badge(found.status)),
+        ("Why", found.disabled_reason or ""),
+    ]
 
 
 def _one_delivery(api: ApiClient, subscription: str, deliveries: list[Delivery]) -> None:
@@ -213,7 +222,8 @@ def _one_delivery(api: ApiClient, subscription: str, deliveries: list[Delivery])
 
 def send_again(api: ApiClient, subscription: str, delivery: Delivery) -> deed.Deed:
     """Make one delivery anew, by its number."""
-    named = [("Delivery", str(delivery.id)), ("Event", facts.code(delivery.event_id))]
+    address = state.page_link(state.EVENTS_PATH, subscription=subscription)
+    named = [("Delivery", grid.link(address, str(delivery.id))), ("Event", facts.code(delivery.event_id))]
     return deed.Deed(
         "Send again",
         lambda: named,

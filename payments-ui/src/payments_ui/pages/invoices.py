@@ -3,6 +3,7 @@
 It must not decide what an invoice is worth: the API says what is open.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -20,7 +21,17 @@ from payments_schema.wire.invoices import (
 
 from payments_ui import calls, state
 from payments_ui.api_client import ApiClient, ApiError
-from payments_ui.components import deed, facts, grid, header, money, problems, status, times
+from payments_ui.components import (
+    act,
+    deed,
+    facts,
+    grid,
+    header,
+    money,
+    problems,
+    status,
+    times,
+)
 
 ANY = ""
 
@@ -32,7 +43,7 @@ def show(api: ApiClient) -> None:
     try:
         if invoice_id:
             invoice = calls.invoices.invoice(api, invoice_id)
-            held = calls.invoices.customer_credit(api, invoice.customer) if invoice.customer else []
+            held = calls.invoices.customer_credit(api, debtor(invoice))
             _actions(api, invoice, held)
             _one(invoice, held)
         else:
@@ -41,25 +52,34 @@ def show(api: ApiClient) -> None:
         problems.show(error)
 
 
+def debtor(invoice: InvoiceDetail) -> str:
+    """Whose credit it is that was paid too much: without a customer the invoice keeps it itself."""
+    return invoice.customer or f"invoice:{invoice.id}"
+
+
 def _list(api: ApiClient) -> None:
     asked, cursor = st.query_params.get("status", ""), st.query_params.get("cursor", "")
+    whose = st.query_params.get("customer", "").strip()
     statuses = [ANY, *InvoiceStatus]
-    chosen = st.selectbox(
+    left, right = st.columns([1, 2])
+    chosen = left.selectbox(
         "Status",
         statuses,
         index=statuses.index(asked) if asked in statuses else 0,
         format_func=lambda value: status.look_of(value).word if value else "any",
-        width=260,
     )
-    if chosen != asked:
-        st.query_params.from_dict({"status": chosen} if chosen else {})
+    customer = (right.text_input("Customer", whose, max_chars=255) or "").strip()
+    if (chosen, customer) != (asked, whose):
+        wanted = {"status": chosen, "customer": customer}
+        st.query_params.from_dict({name: value for name, value in wanted.items() if value})
         cursor = ""
-    page = calls.invoices.invoices(api, chosen, cursor)
+    page = calls.invoices.invoices(api, chosen, customer, cursor)
     if not page.data:
         problems.nothing_here("No invoice", "Nothing was billed that is like that.")
         return
     st.html(str(_table(page)))
-    st.html(str(grid.pager(cursor, page.next_cursor, state.INVOICES_PATH, status=chosen)))
+    pages = grid.pager(cursor, page.next_cursor, state.INVOICES_PATH, status=chosen, customer=customer)
+    st.html(str(pages))
 
 
 def _table(page: InvoicePage) -> Markup:
@@ -99,7 +119,13 @@ def deeds(api: ApiClient, invoice: InvoiceDetail, held: list[CustomerCredit]) ->
     payable = min(credit, invoice.open_cents)
 
     def look() -> deed.Named:
-        return _named(calls.invoices.invoice(api, id_))
+        now = calls.invoices.invoice(api, id_)
+        return [("Invoice", _link(id_)), *_named(now)[1:]]
+
+    def preview(change: str) -> Callable[[Money | None], Markup]:
+        return lambda amount: act.posted(
+            calls.invoices.preview_change(api, id_, change, amount.minor if amount else None)
+        )
 
     found: dict[str, deed.Deed] = {}
     if "credit_note" in allowed:
@@ -109,6 +135,7 @@ def deeds(api: ApiClient, invoice: InvoiceDetail, held: list[CustomerCredit]) ->
             lambda said: calls.invoices.credit_note(api, id_, _minor(said), said.reason, said.key),
             warning="This part of the claim is given up.",
             most=Money(invoice.open_cents, invoice.currency),
+            below=preview("credit-notes"),
         )
     if "allocate_credit" in allowed and payable > 0:
         found["allocate"] = deed.Deed(
@@ -117,6 +144,7 @@ def deeds(api: ApiClient, invoice: InvoiceDetail, held: list[CustomerCredit]) ->
             lambda said: calls.invoices.allocate_credit(api, id_, _minor(said), said.key),
             most=Money(payable, invoice.currency),
             wants_reason=False,
+            below=preview("allocate"),
         )
     if "void" in allowed:
         found["void"] = deed.Deed(
@@ -124,33 +152,55 @@ def deeds(api: ApiClient, invoice: InvoiceDetail, held: list[CustomerCredit]) ->
             look,
             lambda said: calls.invoices.void_invoice(api, id_, said.reason, said.key),
             warning="The whole claim is given up.",
+            whole=lambda: Money(calls.invoices.invoice(api, id_).open_cents, invoice.currency),
+            below=preview("void"),
         )
-    if invoice.customer and credit > 0:
-        found["refund_credit"] = _refund(api, invoice.customer, Money(credit, invoice.currency))
+    for one in held:
+        if one.credit_cents:
+            is_other = one.currency != invoice.currency
+            name = f"refund_credit_{one.currency}" if is_other else "refund_credit"
+            found[name] = _refund(
+                api, f"Refund credit{f' in {one.currency}' if is_other else ''}", invoice, one
+            )
     return found
 
 
-def _refund(api: ApiClient, customer: str, credit: Money) -> deed.Deed:
+def _refund(api: ApiClient, label: str, invoice: InvoiceDetail, credit: CustomerCredit) -> deed.Deed:
+    customer, currency = credit.customer, credit.currency
+
+    def asked(amount: Money | None) -> RefundCredit:
+        return RefundCredit(
+            customer=customer, currency=currency, amount_cents=amount.minor if amount else None
+        )
+
     def look() -> deed.Named:
         held = calls.invoices.customer_credit(api, customer)
         lines = [(f"Credit {one.currency}", _cell(one.credit_cents, one.currency)) for one in held]
-        return [("Customer", customer), *lines]
-
-    def give_back(said: deed.Filled) -> None:
-        asked = RefundCredit(customer=customer, currency=credit.currency, amount_cents=_minor(said))
-        calls.invoices.refund_credit(api, asked, said.key)
+        return [("Customer", invoice.customer or ""), ("Seen at invoice", _link(str(invoice.id))), *lines]
 
     def ask(said: deed.Filled) -> None:
-        amount = said.amount or credit
-        asked = AskApproval(
+        amount = said.amount or Money(credit.credit_cents, currency)
+        wanted = AskApproval(
             kind=ApprovalKind.CREDIT_REFUND,
-            subject=f"{credit.currency}:{customer}",
+            subject=f"{currency}:{customer}",
             amount=Decimal(amount.major()),
             reason=said.reason,
         )
-        calls.approvals.ask_approval(api, asked, said.key)
+        calls.approvals.ask_approval(api, wanted, said.key)
 
-    return deed.Deed("Refund credit", look, give_back, most=credit, wants_reason=False, ask=ask)
+    return deed.Deed(
+        label,
+        look,
+        lambda said: calls.invoices.refund_credit(api, asked(said.amount), said.key),
+        most=Money(credit.credit_cents, currency),
+        wants_reason=False,
+        below=lambda amount: act.posted(calls.invoices.preview_refund(api, asked(amount))),
+        ask=ask,
+    )
+
+
+def _link(invoice_id: str) -> Markup:
+    return grid.link(state.page_link(state.INVOICES_PATH, id=invoice_id), invoice_id)
 
 
 def _minor(said: deed.Filled) -> int | None:

@@ -3,12 +3,12 @@
 It must not show a telephone number in clear; the API gives none.
 """
 
+import json
 from datetime import UTC, datetime, tzinfo
-from uuid import uuid4
 
 import streamlit as st
 from markupsafe import Markup
-from payments_schema.money import Money
+from payments_schema.money import Money, parse_major
 from payments_schema.wire.statements import DecideMatch, MatchView
 from payments_schema.wire.wallet_desk import ProviderView
 from payments_schema.wire.wallets import DecideReview, WalletView
@@ -96,7 +96,7 @@ def decision(api: ApiClient, label: str, match: MatchView) -> deed.Deed:
     def look() -> deed.Named:
         now = next((one for one in calls.wallets.matches(api, "proposed") if one.id == match.id), None)
         if now is None:
-            return [("Proposal", str(match.id)), ("State", "decided by somebody else meanwhile")]
+            return [("Proposal", str(match.id)), ("State", "decided")]
         return [
             ("Proposal", str(now.id)),
             ("Provider", now.provider),
@@ -108,8 +108,11 @@ def decision(api: ApiClient, label: str, match: MatchView) -> deed.Deed:
         word = DecideMatch(decision="confirm" if label == "Confirm" else "reject")
         calls.wallets.decide_match(api, match.id, word, said.key)
 
-    warning = "The ledger books the difference." if label == "Confirm" and match.difference_minor else ""
-    return deed.Deed(label, look, decide, warning=warning, wants_reason=False)
+    if label != "Confirm" or not match.difference_minor:
+        return deed.Deed(label, look, decide, wants_reason=False)
+    booked = Money(abs(match.difference_minor), match.currency)
+    warning = "The ledger books the difference."
+    return deed.Deed(label, look, decide, warning=warning, whole=lambda: booked, wants_reason=False)
 
 
 def _difference(match: MatchView) -> Markup:
@@ -135,36 +138,32 @@ def _reviews(api: ApiClient, waiting: list[WalletView]) -> None:
     left, approve, reject = st.columns([5, 1, 1], vertical_alignment="bottom")
     chosen = left.selectbox("Payment to decide", list(by_id), format_func=lambda one: f"…{one[-12:]}")
     for column, label in ((approve, "Approve"), (reject, "Reject")):
-        if column.button(label, key=f"open_{label}"):
-            key = f"ui-{uuid4()}"
-            st.dialog(f"{label} a payment", on_dismiss="rerun")(_dialog)(api, label, by_id[chosen], key)
+        with column:
+            deed.button(review(api, label, chosen), f"review_{label}")
 
 
-def _dialog(api: ApiClient, label: str, payment: WalletView, key: str) -> None:
-    try:
-        detail = calls.payments.wallet(api, payment.id)  # as it is now, by its id
-    except ApiError as error:
-        problems.show(error)
-        return
-    named = [
-        ("Payment", facts.code(detail.id)),
-        ("Amount", money.cell(detail.amount, detail.currency)),
-        ("Recipient", f"{detail.recipient_phone} {detail.recipient_name}"),
-    ]
-    st.html(str(facts.facts(named)))
-    if detail.risk:
-        st.json(detail.risk, expanded=True)
-    reason = (st.text_area("Reason", max_chars=1000, key=f"reason_{key}") or "").strip()
-    if not st.button(f"{label} it", type="primary", key=f"do_{key}"):
-        return
-    if not reason:
-        st.caption(":red[Say why: the audit trail keeps the reason.]")
-        return
-    decision = DecideReview(decision="approve" if label == "Approve" else "reject", reason=reason)
-    try:
-        calls.wallets.decide_review(api, payment.id, decision, key)
-    except ApiError as error:
-        problems.show(error)
-        return
-    st.toast(f"{label}: …{payment.id[-12:]}")
-    st.rerun()
+def review(api: ApiClient, label: str, payment_id: str) -> deed.Deed:
+    """Let a payment go on that the risk rules stopped, or end it, with a reason."""
+
+    def look() -> deed.Named:
+        now = calls.payments.wallet(api, payment_id)
+        return [
+            ("Payment", grid.link(state.payment_link(now.id), now.id)),
+            ("Amount", money.cell(now.amount, now.currency)),
+            ("Recipient", f"{now.recipient_phone} {now.recipient_name}"),
+            ("Status", status.badge(now.status.value)),
+        ]
+
+    def whole() -> Money:
+        now = calls.payments.wallet(api, payment_id)
+        return parse_major(now.amount, now.currency)
+
+    def risk(_: Money | None) -> Markup:
+        found = calls.payments.wallet(api, payment_id).risk
+        return facts.raw(json.dumps(found, indent=2)) if found else Markup("")
+
+    def decide(said: deed.Filled) -> None:
+        word = DecideReview(decision="approve" if label == "Approve" else "reject", reason=said.reason)
+        calls.wallets.decide_review(api, payment_id, word, said.key)
+
+    return deed.Deed(label, look, decide, whole=whole if label == "Approve" else None, below=risk)
