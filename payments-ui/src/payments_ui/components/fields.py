@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from payments_ui.api_client import ApiError, ApiRefused
 
 ABOUT_THE_AMOUNT = ("invalid_amount", "amount_malformed", "amount_out_of_range")
-AMOUNT_NAMES = ("amount", "amount_cents", "amount_minor")
+AMOUNT_NAMES = ("amount", "amount_cents", "amount_minor", "total_cents")
 """What the API calls an amount, in major or in minor units."""
 
 
@@ -26,6 +26,10 @@ class Fields:
         """Keep a place beneath the input that was just shown."""
         place = st.empty()
         self._places.update(dict.fromkeys(names, place))
+
+    def adopt(self, others: "Fields", name: str) -> None:
+        """Take the places of a part of the form, whose fields the API names after `name`."""
+        self._places.update({f"{name}.{field}": place for field, place in others._places.items()})
 
     def tell(self, reasons: Mapping[str, str]) -> dict[str, str]:
         """Write each reason in its place; return those that have none here."""

@@ -27,6 +27,7 @@ from payments_ui.components import (
     facts,
     grid,
     header,
+    make,
     money,
     problems,
     status,
@@ -47,6 +48,7 @@ def show(api: ApiClient) -> None:
             _actions(api, invoice, held)
             _one(invoice, held)
         else:
+            make.button(api, "invoice")
             _list(api)
     except ApiError as error:
         problems.show(error)
