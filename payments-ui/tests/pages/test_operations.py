@@ -34,6 +34,7 @@ from streamlit.testing.v1 import AppTest
 
 from payments_ui.api_client import ApiFailed
 from payments_ui.fake_api_client import FakeApiClient
+from payments_ui.pages import jobs
 from payments_ui.pages.differences import Wish
 
 NOW = datetime.now(UTC)
@@ -66,9 +67,9 @@ def _differences(api):
 
 def _job_dialog(api):
     # AppTest runs whole scripts only, and a dialog is closed by the next one: its inside is run by itself.
-    from payments_ui.pages import jobs
+    from payments_ui.components import deed
 
-    jobs.dialog(api, "Retry", api.job)
+    deed.dialog(api.deed, "ui-key-1")
 
 
 def _difference_dialog(api):
@@ -160,9 +161,11 @@ class TestJobs:
     def test_a_dead_letter_is_retried_by_its_id(self) -> None:
         api = self.api(a_job(JobStatus.DEAD))
         api.answers["POST /api/v1/jobs/{}/retry"] = a_job(JobStatus.QUEUED)
-        api.job = a_job(JobStatus.DEAD)
+        api.deed = jobs.handling(api, "Retry", a_job(JobStatus.DEAD))
         test = opened(_job_dialog, api)
-        test.button(key=f"do_Retry_{JOB}").click().run()
+        assert "&lt;b&gt;ValueError" in shown(test)
+        test.button(key="do_ui-key-1").click().run()
+        assert 'href="jobs?status=queued"' in shown(test)
         assert [(path, segments) for path, segments, *_ in api.sent] == [
             ("/api/v1/jobs/{}/retry", (str(JOB),))
         ]
@@ -170,7 +173,7 @@ class TestJobs:
     def test_discarding_says_what_it_means_first(self) -> None:
         api = self.api(a_job(JobStatus.DEAD))
         test = opened(_jobs, api)
-        test.button(key="job_Discard").click().run()
+        test.button(key="open_job_Discard").click().run()
         assert "will not be done" in shown(test)
         assert api.sent == []
 

@@ -3,17 +3,19 @@
 It must not act on a job by its place in a list, and asks before it discards.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import streamlit as st
 from markupsafe import Markup
+from payments_schema.money import Money
 from payments_schema.wire.jobs import Job, JobPage, JobStatus
 from payments_schema.wire.operations import Queues
 
 from payments_ui import calls, state
-from payments_ui.api_client import ApiClient, ApiError
-from payments_ui.components import facts, grid, header, live, problems, queues, status, times
+from payments_ui.api_client import ApiClient
+from payments_ui.components import deed, facts, grid, header, live, problems, queues, status, times
 
 ANY = ""
 
@@ -131,31 +133,42 @@ def _dead_letters(api: ApiClient, dead: list[Job]) -> None:
         key="dead_letter",
     )
     for column, action in ((retry, "Retry"), (discard, "Discard")):
-        if column.button(action, key=f"job_{action}"):
-            st.dialog(f"{action} a dead letter", width="large", on_dismiss="rerun")(dialog)(
-                api, action, by_id[chosen]
-            )
+        if chosen in by_id:
+            with column:
+                deed.button(handling(api, action, by_id[chosen]), f"job_{action}")
 
 
-def dialog(api: ApiClient, action: str, job: Job) -> None:
-    """Show a dead letter whole, and do what was asked once it is confirmed."""
-    named = [("Job", facts.code(str(job.id))), ("Does", job.actor), ("Queue", job.queue)]
-    st.html(str(facts.facts(named)))
-    st.code(job.error or "No error was kept.", language=None)
-    st.json({"args": job.args, "history": job.history}, expanded=False)
-    if action == "Discard":
-        st.warning("What it was to do will not be done. The event log keeps the job as it is now.")
-    if not st.button(f"{action} it", type="primary", key=f"do_{action}_{job.id}"):
-        return
-    try:
-        done = (
-            calls.operations.retry_job(api, str(job.id))
-            if action == "Retry"
-            else calls.operations.discard_job(api, str(job.id))
-        )
-    except ApiError as error:
-        # A second press, or somebody else was faster: the API says how it stands now.
-        problems.show(error)
-        return
-    st.toast(f"Job …{str(done.id)[-12:]}: {'sent again' if action == 'Retry' else 'discarded'}")
-    st.rerun()
+def handling(api: ApiClient, action: str, job: Job) -> deed.Deed:
+    """Give a dead letter another chance, or take it out of the queue for good."""
+    answers: list[Job] = []
+
+    def look() -> deed.Named:
+        now = (answers or [job])[-1]  # jobs are not read one by one: the API's answer says how it became
+        address = state.page_link(state.JOBS_PATH, status=now.status.value)
+        return [
+            ("Job", facts.code(str(now.id))),
+            ("Does", now.actor),
+            ("Queue", now.queue),
+            (
+                "Status",
+                Markup("{} {}").format(status.badge(now.status.value), grid.link(address, "all such")),
+            ),
+        ]
+
+    def handle(_: deed.Filled) -> None:
+        act = calls.operations.retry_job if action == "Retry" else calls.operations.discard_job
+        answers.append(act(api, str(job.id)))
+
+    def whole(_: Money | None) -> Markup:
+        kept = json.dumps({"args": job.args, "history": job.history}, indent=2)
+        return facts.raw(job.error or "No error was kept.") + facts.raw(kept)
+
+    warning = "What it was to do will not be done. The event log keeps the job as it is now."
+    return deed.Deed(
+        action,
+        look,
+        handle,
+        warning=warning if action == "Discard" else "",
+        wants_reason=False,
+        below=whole,
+    )
