@@ -23,6 +23,7 @@ from payments_schema.wire.invoices import (
 )
 from payments_schema.wire.payments import PaymentRow
 from payments_schema.wire.statements import MatchView
+from payments_schema.wire.wallets import DecideReview, WalletDetail, WalletStatus, WalletView
 from payments_schema.wire.webhooks import Attempt, Delivery, DeliveryPage, DeliveryStatus, Subscription
 from streamlit.testing.v1 import AppTest
 
@@ -310,6 +311,51 @@ class TestDeliveries:
         assert segments == ("sub_1",)
         assert body is not None
         assert body.model_dump() == {"deliveries": [7]}
+
+
+class TestReviews:
+    def api(self) -> FakeApiClient:
+        payment = {
+            "id": "pay_1",
+            "status": WalletStatus.VALIDATING,
+            "amount": "1500.00",
+            "currency": "GHS",
+            "recipient_phone": "+233 ** *** **99",
+            "recipient_name": "Ama <b>",
+            "created_at": NOW,
+        }
+        api = FakeApiClient()
+        api.answers[f"{V1}/wallets"] = [WalletView.model_construct(**payment)]
+        api.answers[f"{V1}/wallets/matches"] = []
+        api.answers[f"{V1}/wallets/providers"] = []
+        found = {"score": 90, "rules": ["<new> payee"]}
+        api.answers[f"{V1}/payments/{{}}/status"] = WalletDetail.model_construct(risk=found, **payment)
+        api.answers["POST /api/v1/wallets/{}/review"] = object()
+        return api
+
+    def test_a_large_payment_that_was_stopped_is_let_through_by_typing_it(self) -> None:
+        api = self.api()
+        test = opened(_wallets, api)
+        assert [one.key for one in test.button] == ["open_review_Approve", "open_review_Reject"]
+        asked = asking(api, wallets.review(api, "Approve", "pay_1"))
+        assert "&lt;new&gt; payee" in shown(asked)
+        assert asked.button(key=GO).disabled
+        asked.text_input(key="typed_ui-key-1").input("1500.00").run()
+        asked.text_area(key="reason_ui-key-1").input("called him").run()
+        asked.button(key=GO).click().run()
+        assert done(api) == [
+            (
+                "/api/v1/wallets/{}/review",
+                ("pay_1",),
+                DecideReview(decision="approve", reason="called him"),
+                "ui-key-1",
+            )
+        ]
+        assert 'href="payment?id=pay_1"' in shown(asked)
+
+    def test_ending_one_moves_nothing_and_is_not_typed(self) -> None:
+        api = self.api()
+        assert not asking(api, wallets.review(api, "Reject", "pay_1")).button(key=GO).disabled
 
 
 class TestProposals:
