@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 GIT_DEADLINE_S = 300
 OF_A_HOME = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "HOST", "PORT", "VIRTUAL_ENV", "PYTHONPATH")
 OF_A_HOME_PREFIXES = ("DEVTOOLS_", "PG")
+_ON_ALL_CORES = ("-c", "checkout.workers=0")  # a checkout: what a new file costs is the kernel's work
 _OF_A_REPOSITORY = {
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -47,7 +48,7 @@ def git(folder: Path, *arguments: str, check: bool = True, index: Path | None = 
     """What git prints there; raises DevtoolsError with git's own words. index: instead of the real one."""
     more = {"GIT_INDEX_FILE": str(index)} if index else {}
     done = subprocess.run(
-        ["git", "-C", str(folder), *arguments],
+        ["git", "-C", str(folder), *_ON_ALL_CORES, *arguments],
         env={**clean_environment(), "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **more},
         stdin=subprocess.DEVNULL,
         capture_output=True,
