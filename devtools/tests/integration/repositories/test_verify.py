@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 
 import pytest
+from devtools_waiting import until
 
-from devtools.changes import impact
+from devtools.changes import impact, suites
+from devtools.changes.steps import Steps
+from devtools.instances.place import Instance
 from devtools.manifest.model import Repository
+from devtools.workspace import Workspace
 
 from ..instances.conftest import Home
 from .test_changes import begun, built, told  # noqa: F401  (fixtures)
@@ -17,6 +23,17 @@ import os, psycopg
 with psycopg.connect(os.environ["DATABASE_URL"]) as conn:
     conn.execute("SELECT {column} FROM item")
 os.execvp("python3", ["python3", "-m", "http.server", os.environ["PORT"], "--bind", "127.0.0.1"])
+"""
+
+PATIENT = """\
+import os, pathlib, sys, time
+def is_nicer():
+    return os.getpriority(os.PRIO_PROCESS, 0) > int(sys.argv[1])
+while not is_nicer():
+    time.sleep(0.01)
+pathlib.Path("aside").touch()
+while is_nicer() and os.getuid() == 0:
+    time.sleep(0.01)
 """
 
 
@@ -60,6 +77,18 @@ def test_the_tests_of_whoever_builds_on_a_change_are_run_and_named(built):  # no
     assert "beta: `grep PENDING ../../alpha/FINAL` ended with 1" in failed(verdict)["tests: beta"]
     log = built.folder / verdict["evidence"] / "logs/tests-alpha.log"
     assert log.read_text() == "PENDING = 1\n"
+
+
+def test_tests_give_way_to_the_start_and_only_as_long(tmp_path):
+    made = Instance(Workspace(tmp_path, None, tmp_path / ".devtools"), "one")
+    folder = made.tree / "alpha"
+    folder.mkdir(parents=True)
+    (folder / "patient.py").write_text(PATIENT)
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    alpha = Repository("alpha", "alpha", test=f"{sys.executable} patient.py {ours}")
+    steps = Steps(lambda _: None)
+    suites.run(made, [alpha], steps, lambda: until((folder / "aside").exists, "the tests give way") and None)
+    assert [(step["name"], step["error"]) for step in steps.done] == [("tests: alpha", None)]
 
 
 @pytest.fixture
