@@ -19,7 +19,7 @@ from devtools.changes.verify import logs_of
 from devtools.errors import BLOCKED, INTERRUPTED, Blocked, DevtoolsError
 from devtools.instances import calls, life, running, server, venv
 from devtools.instances.place import existing, named
-from devtools.manifest.load import load
+from devtools.manifest import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -104,8 +104,7 @@ def _validate(instance: Instance, steps: Steps, *, everything: bool) -> None:
         steps.add("validate", time.monotonic() - began, fault.message)
         return
     if verdict is None:
-        file = instance.workspace().file
-        if file and "validate" in load(file)[0].tasks:
+        if "validate" in load.of(instance.workspace())[0].tasks:
             steps.run("validate", lambda: running.devtools(instance, "task", "start", "validate")[:0])
         return
     found: list[dict[str, Any]] = verdict["steps"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from devtools import locks
 from devtools.errors import Blocked, DevtoolsError, WrongUse
-from devtools.manifest.load import load
+from devtools.manifest import load
 from devtools.repositories import checkouts, fetch
 from devtools.statefile import read_json, write_json
 
@@ -80,8 +80,7 @@ def begun(home: Workspace, name: str) -> Change:
 
 def everything(home: Workspace) -> list[Checkout]:
     """Every checkout that is here, in the order of building."""
-    assert home.file is not None
-    return checkouts.build_order(checkouts.here(checkouts.of(home.root, load(home.file)[1].repositories)))
+    return checkouts.build_order(checkouts.here(checkouts.of(home.root, load.of(home)[1].repositories)))
 
 
 def parts(change: Change) -> list[Checkout]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from ruamel.yaml import YAML
-
 from devtools.errors import DevtoolsError
 from devtools.instances import life, running
 
@@ -70,6 +68,8 @@ def _leave_out_fillers(instance: Instance) -> None:
     """Here the tasks that fill a database do nothing: it is filled already, further than they know."""
     file = instance.workspace().file
     assert file is not None
+    from ruamel.yaml import YAML  # few verifications come here
+
     yaml = YAML()
     content: dict[str, Any] = yaml.load(file.read_text())  # pyright: ignore[reportUnknownMemberType]
     for name in life.fillers(instance.home):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from devtools.changes import dead_locks, place, verdicts
 from devtools.errors import DevtoolsError, WrongUse
 from devtools.instances import trees
-from devtools.manifest.load import load
+from devtools.manifest import load
 from devtools.repositories import checkouts
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 def start(home: Workspace, name: str, only: Sequence[str] = (), group: str = "") -> Change:
     """Begin the change in the chosen repositories, add some, or end what a killed call began."""
     change = place.named(home, name)
-    assert home.file is not None
-    chosen = checkouts.here(checkouts.of(home.root, load(home.file)[1].repositories, only, group))
+    chosen = checkouts.here(checkouts.of(home.root, load.of(home)[1].repositories, only, group))
     with place.alone(change):
         record = change.record or {"change_id": f"I{uuid.uuid4().hex}{uuid.uuid4().hex[:8]}", "base": {}}
         for checkout in chosen if only or group or not record["base"] else []:

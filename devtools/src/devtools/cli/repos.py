@@ -11,7 +11,7 @@ import typer
 
 from devtools import console, environment
 from devtools.errors import WrongUse
-from devtools.manifest.load import load
+from devtools.manifest import load
 from devtools.manifest.model import Repository
 from devtools.repositories import checkouts, lockfile, looks, moves
 from devtools.workspace import Workspace, locate
@@ -343,5 +343,4 @@ def _overlay() -> dict[str, Repository]:
 
 def _repositories() -> tuple[Workspace, dict[str, Repository]]:
     workspace = locate()
-    assert workspace.file is not None
-    return workspace, load(workspace.file)[1].repositories
+    return workspace, load.of(workspace)[1].repositories

@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING
 from devtools import environment
 from devtools.instances import calls, trees, venv
 from devtools.instances.calls import git
-from devtools.manifest.load import load
-from devtools.manifest.model import Overlay
+from devtools.manifest import load
 from devtools.repositories import checkouts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from devtools.instances.place import Instance
-    from devtools.manifest.model import Repository
+    from devtools.manifest.model import Overlay, Repository
 
 REASON = "not run: its database was cloned from a template that this task filled, made of the same code"
 _OF_A_SHELL = ("COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "TERM", "_")
@@ -57,8 +56,7 @@ def _parts(instance: Instance, tasks: Sequence[str]) -> tuple[set[str], set[str]
     They are made of what they run, by workspace.yaml, of what that builds on, and of devtools, which starts
     them. Where workspace.yaml does not say what each of them runs, no repository is left out.
     """
-    file = instance.workspace().file
-    overlay = load(file)[1] if file else Overlay()
+    overlay = load.of(instance.workspace())[1]
     run = [overlay.tasks[name].repositories if name in overlay.tasks else () for name in tasks]
     if not run or not all(run):
         return set(), set()

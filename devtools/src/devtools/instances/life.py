@@ -16,7 +16,7 @@ from devtools import locks, ports
 from devtools.errors import Blocked, DevtoolsError, WrongUse
 from devtools.instances import calls, filling, running, server, trees, venv
 from devtools.instances.place import Instance, existing, lease, named
-from devtools.manifest.load import load
+from devtools.manifest import load
 from devtools.statefile import write_json
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ def create(
             before = instance.record
             instance.remember(state="creating", first_port=lease(instance))
             shas = trees.make(instance, overlay.repositories, refs or {})
-        instance.state_dir.mkdir(exist_ok=True)
-        (instance.state_dir / ".gitignore").write_text("*\n")
+        instance.workspace().make_state_dir()
         first = instance.record["first_port"]
         facts = {"name": name, "first_port": first, "home": str(home.root), "shares_server": spec is not None}
         write_json(instance.state_dir / ports.LEASE_FILE, facts)
@@ -79,8 +78,7 @@ def create(
 
 def fillers(home: Workspace) -> list[str]:
     """The tasks that need the database's service and nothing else: they fill it."""
-    assert home.file is not None
-    tasks, overlay = load(home.file)[0].tasks, overlay_of(home)
+    tasks, overlay = load.of(home)[0].tasks, overlay_of(home)
     service = overlay.database.service if overlay.database else ""
     return [name for name in tasks if set(_needs(overlay, name)) == {service}]
 
@@ -214,8 +212,7 @@ def there(home: Workspace, name: str) -> Instance:
 
 def overlay_of(home: Workspace) -> Overlay:
     """What the home's workspace.yaml says."""
-    assert home.file is not None
-    return load(home.file)[1]
+    return load.of(home)[1]
 
 
 @contextlib.contextmanager

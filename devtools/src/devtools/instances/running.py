@@ -19,7 +19,7 @@ import psutil
 from devtools import ports
 from devtools.errors import DevtoolsError
 from devtools.instances import calls, filling, server, venv
-from devtools.manifest.load import load
+from devtools.manifest import load
 from devtools.session import Session, has_leftovers
 from devtools.statefile import read_json
 from devtools.supervisor import launch, listeners
@@ -100,9 +100,7 @@ def _status(instance: Instance) -> dict[str, Any]:
 
 def validate(instance: Instance, *, everything: bool = False) -> dict[str, Any] | None:
     """`validate --json` of the running instance; None where its workspace has no task for that."""
-    file = instance.workspace().file
-    assert file is not None
-    task = load(file)[0].tasks.get("validate")
+    task = load.of(instance.workspace())[0].tasks.get("validate")
     if task is None or "devtools validate" not in task.command:
         return None
     asked = ["validate", "--json", *(["--all"] if everything else [])]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from devtools import environment, statefile
 from devtools.instances import calls, venv
-from devtools.manifest.load import load
+from devtools.manifest import load
 from devtools.ports import LEASE_FILE
 from devtools.supervisor import launch
 from devtools.workspace import Workspace, locate
@@ -76,8 +76,7 @@ def attach(workspace: Workspace) -> None:
     found = locate(Path(str(facts["home"])))
     home = Workspace(found.root, found.file, folder.parent.parent)
     instance = Instance(home, folder.name)
-    assert home.file is not None
-    spec = load(home.file)[1].database
+    spec = load.of(home)[1].database
     if spec is None or instance.tree != workspace.state_dir.parent:
         return
     wake(home, spec)

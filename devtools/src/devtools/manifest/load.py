@@ -17,7 +17,7 @@ from devtools.manifest.overlay import read_overlay
 from devtools.manifest.shape import MAX_ERRORS, Checker, Enough
 from devtools.manifest.source import Node, Problem, read
 from devtools.manifest.warnings import what_will_hurt
-from devtools.workspace import root_of
+from devtools.workspace import Workspace, root_of
 
 OVERLAY = "workspace.yaml"
 
@@ -83,6 +83,12 @@ def load(file: Path, kept: Path | None = None, root: Path | None = None) -> tupl
     if verdict.errors:
         raise BadFile(verdict.errors)
     return verdict.automations, verdict.overlay
+
+
+def of(workspace: Workspace) -> tuple[Automations, Overlay]:
+    """The files of a workspace that has one, as `load`; text that was read before is not parsed again."""
+    assert workspace.file is not None
+    return load(workspace.file, workspace.state_dir / "run", workspace.root)
 
 
 def edges_of(automations: Automations, overlay: Overlay) -> dict[str, dict[str, str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from devtools import environment, ports
 from devtools.errors import WrongUse
-from devtools.manifest.load import load
+from devtools.manifest import load
 from devtools.manifest.model import Database, Overlay
 from devtools.workspace import Workspace, locate
 
@@ -36,7 +36,7 @@ def place_of(workspace: Workspace) -> Place:
     """The workspace's own database. Raises WrongUse where it has none."""
     if workspace.file is None:
         raise WrongUse("no workspace here", hint="go to a folder that has an automations.yaml")
-    _, overlay = load(workspace.file)
+    _, overlay = load.of(workspace)
     if overlay.database is None:
         raise WrongUse(
             f"{workspace.root / 'workspace.yaml'} names no database",

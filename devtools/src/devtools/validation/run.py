@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 from devtools import console
-from devtools.manifest.load import load
+from devtools.manifest import load
 from devtools.validation import report, scenarios, target
 from devtools.validation.kept import Kept
 from devtools.validation.model import Outcome, Scenario, StepFailed
@@ -101,7 +101,7 @@ def after_up(workspace: Workspace, *, quiet: bool = False) -> int:
     """
     if workspace.file is None:
         return 0
-    task = load(workspace.file)[0].tasks.get(TASK)
+    task = load.of(workspace)[0].tasks.get(TASK)
     if task is None or "devtools validate" not in task.command:
         return 0
     with target.world_of(workspace) as world:

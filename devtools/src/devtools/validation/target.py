@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from devtools import environment
-from devtools.manifest.load import load
+from devtools.manifest import load
 from devtools.manifest.model import Overlay
 from devtools.postgres.place import leased_ports, place_of
 from devtools.postgres.run import running_url
@@ -20,7 +20,7 @@ DEFAULT_API_PORT = 3001
 def world_of(workspace: Workspace) -> World:
     """This workspace; whatever the user's DATABASE_URL and PAYMENTS_API_URL name comes first."""
     named = environment.user_environment(workspace) if workspace.file else dict(os.environ)
-    overlay = load(workspace.file)[1] if workspace.file else Overlay()
+    overlay = load.of(workspace)[1] if workspace.file else Overlay()
     api_port = leased_ports(workspace, overlay).get(API_PORT, DEFAULT_API_PORT)
     return World(
         api_url=named.get("PAYMENTS_API_URL") or f"http://127.0.0.1:{api_port}",
