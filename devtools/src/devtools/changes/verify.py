@@ -114,7 +114,8 @@ def _in_an_instance(
         rollback.prove(made[0], steps, filled=filled)
         if not keep_instance:
             with suppress(DevtoolsError):  # the removal asks again, and tells
-                running.stop(made[0])  # while the tests go on: they have no part in what runs
+                running.stop(made[0], at_once=True)  # while the tests go on: they have no part in what runs
+                server.drop_database(made[0], overlay)
 
     try:
         if not _made(home, name, tuple_, movers, steps, made, cloning):
@@ -130,7 +131,7 @@ def _in_an_instance(
             from devtools.instances.database import template_of
 
             template = template_of(made[0])
-            running.stop(made[0])  # two copies at work at once would slow each other down
+            running.stop(made[0], at_once=True)  # two copies at work at once would slow each other down
             before = {**tuple_, **change.record["base"]}
             logs |= _old_code(home, f"{name}-old", before, template, steps)
     finally:

@@ -209,7 +209,5 @@ def tell(session: Session, up: Up, as_json: bool, took_s: float) -> None:
 def _await_gone(supervisor: dict[str, Any] | None) -> None:
     if supervisor is None:
         return
-    from devtools.cli.down import await_gone
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    await_gone(supervisor)
+    launch.await_gone(supervisor)

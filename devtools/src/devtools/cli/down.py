@@ -6,10 +6,9 @@ It must say "stopped" only when the processes are gone.
 from __future__ import annotations
 
 import contextlib
-import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from devtools import console, identity
+from devtools import console
 from devtools.cli.interrupt import Interrupts
 from devtools.cli.progress import Progress
 from devtools.errors import FAILED, INTERRUPTED, DevtoolsError, WrongUse
@@ -20,8 +19,6 @@ from devtools.supervisor.client import Lost
 
 if TYPE_CHECKING:
     import typer
-
-GONE_DEADLINE_S = 30.0
 
 
 def command(
@@ -78,7 +75,7 @@ def _bring_down(session: Session, progress: Progress) -> int:
             except (Lost, OSError):
                 is_lost = True  # it has ended: by itself, when all was stopped, or it was killed
                 break
-    await_gone(supervisor)
+    launch.await_gone(supervisor)
     if is_lost and has_leftovers(session.workspace):
         raise Lost
     if failed:
@@ -87,17 +84,6 @@ def _bring_down(session: Session, progress: Progress) -> int:
         session.forget_given()
         console.say("everything is stopped")
     return status
-
-
-def await_gone(supervisor: dict[str, Any] | None) -> None:
-    """Return when that process has ended, which takes its record away a moment before.
-
-    supervisor: what `launch.holder` said before it was asked to end.
-    """
-    known = identity.from_json(supervisor)
-    deadline = time.monotonic() + GONE_DEADLINE_S
-    while identity.is_alive(known) and time.monotonic() < deadline:
-        time.sleep(0.01)
 
 
 def _survivors(nodes: list[dict[str, object]]) -> list[str]:

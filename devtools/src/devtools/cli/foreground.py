@@ -10,7 +10,6 @@ import socket
 from typing import TYPE_CHECKING
 
 from devtools import console
-from devtools.cli.down import await_gone
 from devtools.cli.interrupt import Interrupts
 from devtools.cli.logs import show
 from devtools.cli.progress import Progress
@@ -36,5 +35,5 @@ def stay(session: Session) -> int:
         progress = Progress()
         for event in session.client.stream("/v1/down", {}):
             progress.event(event)
-    await_gone(supervisor)
+    launch.await_gone(supervisor)
     return INTERRUPTED

@@ -149,17 +149,31 @@ def lives(instance: Instance) -> bool:
     return launch.holder(instance.state_dir) is not None or has_leftovers(state)
 
 
-def stop(instance: Instance) -> set[int]:
-    """Stop the instance; returns the numbers of those of its ports that are in its own block."""
+def stop(instance: Instance, *, at_once: bool = False) -> set[int]:
+    """Stop the instance; returns the numbers of those of its ports that are in its own block.
+
+    at_once: nothing gets the time to end well, since nothing of the instance is to be kept.
+    """
     if not instance.tree.exists():
         return set()
     numbers = set(port_numbers(instance).values())
     _await_supervisor(instance)
+    if at_once:
+        _kill(instance)
     if lives(instance):
         devtools(instance, "down")
     first = instance.record.get("first_port")
     own = range(first, first + ports.BLOCK_SIZE) if isinstance(first, int) else range(0)
     return numbers & set(own)
+
+
+def _kill(instance: Instance) -> None:
+    """Ask its supervisor ourselves: to start the instance's own devtools would take longer than the kill."""
+    supervisor = launch.holder(instance.state_dir)
+    with suppress(DevtoolsError, OSError):  # whatever is left is stopped as ever
+        for _ in Session(instance.workspace()).client.stream("/v1/down", {"grace_s": 0}):
+            pass
+        launch.await_gone(supervisor)
 
 
 def _await_supervisor(instance: Instance) -> None:

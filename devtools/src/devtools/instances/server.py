@@ -124,7 +124,7 @@ def drop_database(instance: Instance, overlay: Overlay) -> bool:
 
     home = instance.home
     was_awake, was_supervised = answers(home), launch.holder(home.state_dir) is not None
-    wake(home, overlay.database)
+    wake(home, overlay.database, is_awake=was_awake)
     gone = database.drop(instance)
     if not was_awake:  # leave the home as it was
         words = ["service", "stop", overlay.database.service] if was_supervised else ["down"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,7 @@ LOCK = "supervisor.lock"
 READY = b"ready\n"
 HELD = b"held\n"
 LAUNCH_DEADLINE_S = 20.0
+GONE_DEADLINE_S = 30.0
 _LONGEST = 80  # a Unix socket's path holds 108 bytes, less on macOS; room for the names beside it
 
 
@@ -70,6 +72,17 @@ def launch(workspace: Workspace) -> Launched:
         os.close(writing)
         os.close(log)
     return Launched(pid, reading)
+
+
+def await_gone(supervisor: dict[str, Any] | None) -> None:
+    """Return when that process has ended, which takes its record away a moment before.
+
+    supervisor: what `holder` said before it was asked to end.
+    """
+    known = identity.from_json(supervisor)
+    deadline = time.monotonic() + GONE_DEADLINE_S
+    while identity.is_alive(known) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def _spawn(words: list[str], environment: dict[str, str], log: int) -> int:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from devtools.errors import Blocked, DevtoolsError, WrongUse
-from devtools.instances import database, life, refs, snapshot
+from devtools.instances import database, life, refs, running, snapshot
 from devtools.workspace import Workspace
 
 README = Path(__file__).parent.parent.parent.parent / "README.md"
@@ -237,6 +237,19 @@ def test_a_shell_that_still_works_in_an_instance_is_named(home):
     home.run("instance", "remove", "one", "--force")
     process.communicate(timeout=60)
     assert not home.tree("one").exists()
+
+
+def test_what_nobody_keeps_gets_no_time_to_end(home, here):
+    automations, overlay = home.root / "automations.yaml", home.root / "workspace.yaml"
+    automations.write_text(automations.read_text().replace("exec python3", "trap '' TERM; exec python3"))
+    overlay.write_text(overlay.read_text().replace("grace: 5s", "grace: 600s"))
+    home.git(home.root, "commit", "--quiet", "-am", "web will not end by itself")
+    home.run("instance", "create", "one")
+    one = life.there(here, "one")
+    assert running.lives(one)
+    running.stop(one, at_once=True)
+    assert not running.lives(one) and home.processes() == []
+    life.remove(here, "one")
 
 
 def test_the_commands_of_the_readme_work(home):
