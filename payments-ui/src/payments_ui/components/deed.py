@@ -124,7 +124,7 @@ def _seen(deed: Deed, amount: Money | None) -> bool:
     try:
         more = deed.below(amount)
     except ApiError as error:
-        problems.refused(error)
+        problems.show(error)
         return False
     if more:
         st.html(str(more))
