@@ -5,7 +5,7 @@ It must not read files or print; it judges the times that the supervisor kept.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -62,6 +62,13 @@ def read(nodes: Mapping[str, Mapping[str, Any]]) -> Timeline:
     shown = sorted((_marked(bar, critical) for bar in bars.values()), key=lambda bar: (bar.started_s, bar.id))
     total = max((bar.ready_s for bar in shown), default=0.0)
     return Timeline(tuple(shown), critical, total, tuple(name for name in asked if name not in done))
+
+
+def from_json(shown: Mapping[str, Any]) -> Timeline:
+    """What `to_json` has told."""
+    names = [field.name for field in fields(Bar)]
+    bars = [Bar(**{name: node[name] for name in names}) for node in shown["nodes"]]
+    return Timeline(tuple(bars), tuple(shown["critical_path"]), shown["total_s"], tuple(shown["not_ready"]))
 
 
 def _bar(name: str, node: Mapping[str, Any], zero: float) -> Bar:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 from devtools_waiting import until
 from integration.test_supervisor_api import fits
@@ -52,6 +53,20 @@ def test_the_picture_of_a_start_is_not_bent_by_what_comes_later(folder):
     until(lambda: folder.node("prove")["phase"] == "succeeded", "the task is over")
     folder.up()
     assert folder.ask("GET /v1/timeline")[1] == first
+
+    def shape(shown: dict[str, Any]) -> tuple[object, ...]:
+        return (
+            shown["total_s"],
+            shown["critical_path"],
+            [(bar["id"], bar["ready_s"]) for bar in shown["nodes"]],
+        )
+
+    def told() -> tuple[object, ...]:
+        return shape(json.loads(folder.run("timeline", "--json").stdout))
+
+    assert told() == shape(first), "the command shows what pages show"
+    folder.down()
+    assert told() == shape(first), "also when nothing runs any more"
 
 
 def test_a_task_is_run_once_more_and_what_it_needs_only_where_that_is_not_there(folder):

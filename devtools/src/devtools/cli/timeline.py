@@ -12,7 +12,7 @@ import typer
 from devtools import console, statefile
 from devtools.errors import FAILED, DevtoolsError, WrongUse
 from devtools.session import Session, open_session
-from devtools.timeline import Bar, Timeline, read, to_json
+from devtools.timeline import Bar, Timeline, from_json, read, to_json
 
 if TYPE_CHECKING:
     from typing import Any
@@ -30,7 +30,7 @@ def command(
     """Show where the time of the last start went, and the chain that made it as long as it was."""
     if budget is not None and budget <= 0:
         raise WrongUse("--budget: seconds, more than 0")
-    timeline = read(_nodes(open_session()))
+    timeline = _last_start(open_session())
     if not timeline.bars and not timeline.not_ready:
         raise DevtoolsError("no start is known here", hint="`devtools up` starts the workspace")
     if as_json:
@@ -49,12 +49,13 @@ def command(
     return FAILED
 
 
-def _nodes(session: Session) -> dict[str, dict[str, Any]]:
-    status = session.status()
-    if status is not None and status["nodes"]:
-        return {node["id"]: node for node in status["nodes"]}
-    found = statefile.read_json(session.workspace.state_dir / "state.json").get("nodes")
-    return found if isinstance(found, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+def _last_start(session: Session) -> Timeline:
+    """As the supervisor took it when that start was over; else what the nodes' times say."""
+    told = session.client.get("/v1/timeline")
+    if told is not None and (told["nodes"] or told["not_ready"]):
+        return from_json(told)
+    kept = statefile.read_json(session.workspace.state_dir / "state.json")
+    return from_json(kept["start_up"]) if kept.get("start_up") else read(kept.get("nodes") or {})
 
 
 def _within(timeline: Timeline, budget: float) -> bool:

@@ -44,6 +44,7 @@ class Engine:
         self.leftovers = leftovers
         self.plan: Plan | None = None
         self.nodes: dict[str, Node] = {}
+        self.start_up: dict[str, Any] | None = None  # where the time of the last `up` went
         self.is_closing = False
         self.asking = 0
         self.appearances = Appearances()

@@ -68,7 +68,8 @@ class Journal:
             }
             for node in engine.nodes.values()
         }
-        value = {"token": engine.token, "runs": runs, "nodes": phases, "written_at": time.time()}
+        value = {"token": engine.token, "runs": runs, "nodes": phases, "start_up": engine.start_up}
+        value["written_at"] = time.time()
         if nothing_left:
             value["nothing_left"] = True
         try:

@@ -32,7 +32,6 @@ class Server:
         self.watcher = Watcher(engine)
         self.finished = asyncio.Event()
         self._busy: set[asyncio.Task[Any]] = set()
-        self._started: dict[str, Any] | None = None
 
     async def listen(self, path: Path) -> asyncio.AbstractServer:
         """Open the socket, readable by its owner only."""
@@ -115,7 +114,7 @@ class Server:
     async def _timeline(self, _: http.Request) -> dict[str, Any]:
         from devtools.supervisor import insight
 
-        return self._started or insight.start_up(self.engine.nodes.values())
+        return self.engine.start_up or insight.start_up(self.engine.nodes.values())
 
     async def _logs(self, request: http.Request) -> dict[str, Any]:
         from devtools.supervisor import insight
@@ -174,10 +173,10 @@ class Server:
             ended = await leftovers.reap_unknown(kept)
             stream.send({"leftovers": {"adopted": sorted(kept), "ended": ended}})
         # The picture of the start is taken when it is over: what restarts or runs later must not bend it.
-        before, self._started = self._started, None
+        before, self.engine.start_up = self.engine.start_up, None
         self._take_for_done(request)
         begun = await self._drive(stream, roots)
-        self._started = self._picture(begun) if begun else before
+        self.engine.start_up = self._picture(begun) if begun else before
 
     async def _start(
         self, request: http.Request, _: asyncio.StreamReader, writer: asyncio.StreamWriter
