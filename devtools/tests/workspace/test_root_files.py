@@ -101,12 +101,13 @@ def test_ci_runs_the_tests_and_nothing_else(root):
     assert len(commands) == 3
 
 
-def test_every_package_stands_in_the_overlay_with_its_own_readme_and_changelog(root):
+def test_every_package_stands_in_the_overlay_with_what_a_repository_of_its_own_needs(root):
     overlay = judge(root / "automations.yaml", with_overlay=True).overlay
     for file in root.glob("*/pyproject.toml"):
         assert tomllib.loads(file.read_text())["project"]["name"] in overlay.repositories
         assert (file.parent / "README.md").is_file()
         assert (file.parent / "CHANGELOG.md").is_file()
+        assert "__pycache__/" in (file.parent / ".gitignore").read_text().splitlines()
 
 
 def test_documents_link_to_files_that_exist(root):

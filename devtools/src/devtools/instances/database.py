@@ -47,7 +47,8 @@ def migrations_hash(instance: Instance) -> str:
         files = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
         for name in sorted(set(files)):
             file = folder / name
-            if "migrations/" in name and file.is_file():
+            # Compiled code appears when they are run: where nobody ignores it, it would rename the template.
+            if "migrations/" in name and "__pycache__/" not in name and file.is_file():
                 content = hashlib.sha256(file.read_bytes()).hexdigest()
                 digest.update(f"{folder.relative_to(instance.tree)} {name} {content}\n".encode())
     return digest.hexdigest()[:16]

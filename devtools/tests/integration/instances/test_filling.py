@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from devtools.instances import filling, life, running
+from devtools.instances import database, filling, life, running
 from devtools.validation import report
 from devtools.validation.kept import Kept
 from devtools.validation.model import Outcome, Step, StepFailed
@@ -55,6 +55,19 @@ def test_what_filled_a_template_is_named_by_commits_settings_and_variables(home,
     assert filling.origin(made, repositories) not in ("", known)
     (made.tree / ".env").write_text("SEEDS=6\n")
     assert filling.origin(made, repositories) == ""
+    life.remove(here, "one", force=True)
+
+
+def test_what_is_compiled_when_migrations_run_is_none(home, here):
+    made = life.create(here, "one")
+    known = database.migrations_hash(made)
+    compiled = made.tree / "migrations" / "__pycache__" / "env.cpython-311.pyc"
+    compiled.parent.mkdir()
+    compiled.write_bytes(b"code")
+    assert home.git(made.tree, "status", "--porcelain") == "?? migrations/__pycache__/"
+    assert database.migrations_hash(made) == known
+    (made.tree / "migrations" / "0009.sql").write_text("SELECT 9;\n")
+    assert database.migrations_hash(made) != known
     life.remove(here, "one", force=True)
 
 
