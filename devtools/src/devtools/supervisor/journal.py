@@ -68,8 +68,13 @@ class Journal:
             }
             for node in engine.nodes.values()
         }
-        value = {"token": engine.token, "runs": runs, "nodes": phases, "start_up": engine.start_up}
-        value["written_at"] = time.time()
+        value: dict[str, Any] = {
+            "token": engine.token,
+            "runs": runs,
+            "nodes": phases,
+            "start_up": engine.start_up,
+            "written_at": time.time(),
+        }
         if nothing_left:
             value["nothing_left"] = True
         try:
