@@ -44,7 +44,7 @@ PIECES: dict[str, tuple[str, ...]] = {
     state.APPROVALS_PATH: ("Checkbox", "Selectbox"),
     state.DIFFERENCES_PATH: ("Checkbox",),
     state.LEDGER_PATH: (),
-    state.INVOICES_PATH: ("Selectbox",),
+    state.INVOICES_PATH: ("Selectbox", "TextInput"),
     state.EVENTS_PATH: ("Selectbox",),
     state.WALLETS_PATH: ("Selectbox",),
     state.WALLET_RULES_PATH: ("Selectbox", "TextArea"),

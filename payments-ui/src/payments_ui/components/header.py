@@ -10,6 +10,8 @@ from markupsafe import Markup
 
 _HERE = Path(__file__).parent.parent
 _STYLES = Markup(f"<style>{(_HERE / 'style.css').read_text('utf-8')}</style>")  # noqa: S704 - a file of ours
+# Dialogs stand beside the page, not in it: without this their colours are those of a light page.
+_SCHEME = Markup("<style>:root {{ color-scheme: {}; }}</style>")
 
 
 def tab(page: str, instance: str) -> str:
@@ -22,7 +24,7 @@ def look(tab_title: str) -> None:
     # An icon of our own; the menu's entries have none, since Streamlit would fetch those from the network.
     st.set_page_config(page_title=tab_title, page_icon=str(_HERE / "icon.svg"), layout="wide")
     st.logo(str(_HERE / "logo.svg"), size="large", icon_image=str(_HERE / "icon.svg"))
-    st.html(str(_STYLES))
+    st.html(str(_STYLES + _SCHEME.format(st.context.theme.type or "light dark")))
 
 
 def styles() -> Markup:
