@@ -102,6 +102,7 @@ class Cloning:
         def migrate(fresh: str) -> None:
             self.say(f"a new template: {', '.join(tasks) or 'empty'}")
             if tasks:
+                running.stop(instance)  # of a killed call: to its supervisor these tasks would be done
                 server.write_env(instance, server.variables(instance, spec, fresh))
                 running.devtools(instance, "up", "--no-validate", "--only", ",".join(tasks))
                 running.devtools(instance, "down")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+import psycopg
+import pytest
+
 from devtools.instances import database, filling, life, running
 from devtools.validation import report
 from devtools.validation.kept import Kept
@@ -35,6 +38,31 @@ def test_a_task_that_filled_the_template_at_the_same_commits_is_not_run_again(ho
     assert "and seeds" in (home.tree("other") / ".devtools" / "logs" / "migrate.log").read_text()
     for name in ("same", "other"):
         home.run("instance", "remove", name)
+
+
+def test_a_template_that_a_killed_call_began_is_filled_anew(
+    home_with_database, here_with_database, monkeypatch
+):
+    home, here = home_with_database, here_with_database
+    (home.root / "migrations" / "0004.sql").write_text("CREATE TABLE IF NOT EXISTS four (id int);\n")
+    home.git(home.root, "add", "--all")
+    home.git(home.root, "commit", "--quiet", "-m", "one more template")
+    ask = running.devtools
+
+    def cut_off(instance, *words, **more):
+        if words == ("down",):
+            raise InterruptedError  # the tasks have run, their supervisor lives
+        return ask(instance, *words, **more)
+
+    monkeypatch.setattr(running, "devtools", cut_off)
+    with pytest.raises(InterruptedError):
+        life.create(here, "one")
+    assert running.lives(life.there(here, "one"))
+    monkeypatch.setattr(running, "devtools", ask)
+    made = life.create(here, "one")
+    with psycopg.connect(database.address(here, made.database)) as conn:
+        assert conn.execute("SELECT to_regclass('four') IS NOT NULL").fetchone() == (True,)
+    life.remove(here, "one")
 
 
 def test_what_filled_a_template_is_named_by_commits_settings_and_variables(home, here, monkeypatch):
