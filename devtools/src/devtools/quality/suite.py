@@ -17,7 +17,7 @@ from pathlib import Path
 
 from devtools.quality.repositories import Repository
 
-WORKERS = "2"
+WORKERS = "3"  # two cores: tests wait for processes, databases and browsers half of the time
 NO_TESTS_COLLECTED = 5
 # What a developer may have set for their own system; a test that sees it could write there.
 FOREIGN = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "BROKER_URL", "AUTH_MODE", "HOST", "PORT", "LOG_LEVEL")
