@@ -81,7 +81,8 @@ def test_a_hold_is_previewed_and_sent_with_the_key_of_its_opening() -> None:
     assert (path, key, params) == (AUTHORIZE, "ui-key-1", {})
     assert body == AuthorizeCard(amount=1250, currency="USD", account_id="ACC-1")
     assert 'href="payment?id=pay_1"' in shown(test)
-    assert not test.button
+    # Nothing of the form is left, not even until the next press: what came of it stands at the top.
+    assert not test.button and not test.text_input
 
 
 def test_a_large_hold_is_typed_twice() -> None:

@@ -60,21 +60,31 @@ def button(deed: Deed, key: str, *, disabled: bool = False) -> None:
 
 def dialog(deed: Deed, key: str) -> None:
     """Show what is acted on as it is now, ask, do it once it is confirmed, and show what came of it."""
-    if f"done_{key}" not in st.session_state:
-        place = st.empty()
-        with place.container():
-            _form(deed, key)
-        if f"done_{key}" not in st.session_state:
-            return
-        place.empty()
-    result(*st.session_state[f"done_{key}"])
+    if is_over(f"done_{key}", lambda: _form(deed, key)):
+        result(*st.session_state[f"done_{key}"])
+
+
+def is_over(slot: str, form: Callable[[], None]) -> bool:
+    """Show a form until it has put what came of it into this slot of the session; then it is gone.
+
+    What is shown afterwards stands at the dialog's top: below the form it would stand where the button stood,
+    and the second press of a double click would fall on it.
+    """
+    if slot in st.session_state:
+        return True
+    place = st.empty()
+    with place.container():
+        form()
+    if slot not in st.session_state:
+        return False
+    place.empty()
+    return True
 
 
 def result(word: str, named: Named) -> None:
     """Show what came of an opening, to be closed by who has seen it."""
-    head = Markup('<p class="pay-sum pay-good pay-result"><i class="pay-shape pay-disc"></i>{}</p>')
-    st.html(str(head.format(word)))
-    st.html(str(facts.facts(named)))
+    head = Markup('<p class="pay-sum pay-good"><i class="pay-shape pay-disc"></i>{}</p>').format(word)
+    st.html(str(Markup('<div class="pay-result">{}{}</div>').format(head, facts.facts(named))))
 
 
 def _form(deed: Deed, key: str) -> None:

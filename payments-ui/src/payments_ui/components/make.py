@@ -5,7 +5,8 @@ They must not be opened from inside a live part, and send nothing before their l
 
 from collections.abc import Callable
 from datetime import datetime, time
-from typing import TypeVar
+from functools import wraps
+from typing import TypeAlias, TypeVar
 
 import streamlit as st
 from payments_schema.errors import PaymentsError
@@ -29,6 +30,7 @@ DIRECTIONS = {
     WalletDirection.COLLECT: "Collect from somebody's wallet",
 }
 
+Dialog: TypeAlias = Callable[[ApiClient, str], None]
 Made = TypeVar("Made", CardPaymentView, WalletView, InvoiceView)
 
 
@@ -46,10 +48,20 @@ def button(api: ApiClient, name: str) -> None:
         st.dialog(label, width="large", on_dismiss="rerun")(dialog)(api, f"ui-{uuid7()}")
 
 
+def _once(form: Dialog) -> Dialog:
+    """Show a form until it has made something, and then what it made."""
+
+    @wraps(form)
+    def dialog(api: ApiClient, key: str) -> None:
+        if deed.is_over(f"made_{key}", lambda: form(api, key)):
+            _result(key)
+
+    return dialog
+
+
+@_once
 def card_dialog(api: ApiClient, key: str) -> None:
     """Hold funds on a card: nothing is taken before it is captured."""
-    if _is_made(key):
-        return
     inputs = Fields()
     account = _text("Account", key, placeholder="ACC-1001, may stay empty", longest=255)
     inputs.under("account_id")
@@ -79,10 +91,9 @@ def card_dialog(api: ApiClient, key: str) -> None:
     _send("Hold", amount, key, inputs, lambda: calls.payments.authorize(api, asked, key))
 
 
+@_once
 def wallet_dialog(api: ApiClient, key: str) -> None:
     """Start a payment to a wallet, or from one; a worker carries it out."""
-    if _is_made(key):
-        return
     inputs = Fields()
     direction = st.selectbox(
         "Direction", list(DIRECTIONS), format_func=DIRECTIONS.__getitem__, key=f"direction_{key}"
@@ -115,10 +126,9 @@ def wallet_dialog(api: ApiClient, key: str) -> None:
         _send(word, amount, key, inputs, lambda: calls.payments.initiate_wallet(api, asked, key))
 
 
+@_once
 def invoice_dialog(api: ApiClient, key: str) -> None:
     """Send an invoice: one amount, or lines that add up to it."""
-    if _is_made(key):
-        return
     inputs = Fields()
     left, right = st.columns([3, 1])
     with left:
@@ -211,7 +221,7 @@ def _line(key: str, currency: str, inputs: Fields, lines: list[InvoiceLine]) -> 
     return True
 
 
-DIALOGS: dict[str, tuple[str, Callable[[ApiClient, str], None]]] = {
+DIALOGS: dict[str, tuple[str, Dialog]] = {
     "card": ("Hold funds on a card", card_dialog),
     "wallet": ("Pay or collect by wallet", wallet_dialog),
     "invoice": ("New invoice", invoice_dialog),
@@ -259,8 +269,7 @@ def _read(ask: Callable[[], _Asked], inputs: Fields) -> _Asked | None:
 def _send(word: str, amount: Money, key: str, inputs: Fields, send: Callable[[], Made]) -> None:
     is_confirmed = deed.confirmed(amount, f"typed_{key}")
     label = f"{word} {money.spoken(amount.major(), amount.currency)}"
-    place = st.empty()
-    if not place.button(label, type="primary", key=f"go_{key}", disabled=not is_confirmed):
+    if not st.button(label, type="primary", key=f"go_{key}", disabled=not is_confirmed):
         return
     try:
         made = send()
@@ -268,19 +277,13 @@ def _send(word: str, amount: Money, key: str, inputs: Fields, send: Callable[[],
         problems.refused(error, inputs)
         return
     st.session_state[f"made_{key}"] = made
-    place.empty()
-    _is_made(key)
 
 
-def _is_made(key: str) -> bool:
-    """Show what came of this opening, once something has."""
-    made: object = st.session_state.get(f"made_{key}")
-    if isinstance(made, CardPaymentView | WalletView):
-        word, what = "Begun", ("Payment", grid.link(state.payment_link(made.id), made.id))
-    elif isinstance(made, InvoiceView):
+def _result(key: str) -> None:
+    made: CardPaymentView | WalletView | InvoiceView = st.session_state[f"made_{key}"]
+    if isinstance(made, InvoiceView):
         address = state.page_link(state.INVOICES_PATH, id=str(made.id))
         word, what = "Sent", ("Invoice", grid.link(address, str(made.id)))
     else:
-        return False
+        word, what = "Begun", ("Payment", grid.link(state.payment_link(made.id), made.id))
     deed.result(word, [what, ("It is now", status.badge(made.status.value)), ("Key", facts.code(key))])
-    return True

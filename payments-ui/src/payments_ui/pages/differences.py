@@ -100,14 +100,8 @@ def _named(line: DifferenceView | None, payment_id: str) -> str:
 def dialog(api: ApiClient, label: str, wishes: Sequence[Wish]) -> None:
     """Show both sides of each chosen difference, decide them all for one reason, and show what came of it."""
     slot = f"decided_{wishes[0].key}"
-    if slot not in st.session_state:
-        place = st.empty()
-        with place.container():
-            _form(api, label, wishes, slot)
-        if slot not in st.session_state:
-            return
-        place.empty()
-    deed.result("Done", st.session_state[slot])
+    if deed.is_over(slot, lambda: _form(api, label, wishes, slot)):
+        deed.result("Done", st.session_state[slot])
 
 
 def _form(api: ApiClient, label: str, wishes: Sequence[Wish], slot: str) -> None:
