@@ -62,7 +62,7 @@ def left(home) -> list[str]:
     """Whatever of an instance is still there."""
     found = [*home.worktrees(), *(home.branches() - {"main"})]
     folder = home.root / ".devtools" / "instances"
-    found += [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
+    found += [entry.name for entry in folder.glob("[!.]*")]
     found += [
         " ".join(process.cmdline()) for process in home.processes() if str(folder) in str(process.environ())
     ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import sys
+import time
 
 import pytest
 from devtools_waiting import until
@@ -16,6 +18,7 @@ from devtools.manifest.model import Repository
 from devtools.workspace import Workspace
 
 from ..instances.conftest import Home
+from ..instances.test_kills import kill_at, left
 from .test_changes import begun, built, told  # noqa: F401  (fixtures)
 
 SERVE = """\
@@ -153,3 +156,30 @@ def test_what_a_server_from_outside_leaves_unjudged_is_said(shop):
     assert notice.startswith("the old code on the new schema") and "change verify outside" in notice
     page = (shop.root / verdict["evidence"] / "index.html").read_text()
     assert "Not judged: the old code on the new schema" in page
+
+
+@pytest.mark.long
+def test_a_verification_killed_at_fifty_moments_is_ended_by_the_next(shop):
+    chance = random.Random(8)
+    hits, took_s = 0, 0.0
+    for number in range(150):
+        if hits == 50:
+            break
+        name = f"round-{number}"
+        shop.run("change", "start", name, "--repo", ".")
+        tree = shop.root / ".devtools/changes" / name / "tree"
+        (tree / "work").write_text(f"{number}\n")
+        if number % 4 == 0:
+            added = f"ALTER TABLE item ADD COLUMN IF NOT EXISTS size_{number} int;\n"
+            (tree / "migrations/0002.sql").write_text(added)
+        shop.run("change", "commit", name, "-m", name)
+        before = left(shop)
+        if took_s:  # what ends before its kill comes is no hit
+            hits += kill_at(shop, chance.uniform(0.05, 1.0), took_s, "change", "verify", name)
+        began = time.monotonic()
+        assert shop.json("change", "verify", name)["passed"]
+        took_s = time.monotonic() - began
+        assert shop.json("instance", "list") == []
+        assert left(shop) == before
+        print(f"{hits} kills hit after {number + 1} turns")
+    assert hits == 50
