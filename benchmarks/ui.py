@@ -26,7 +26,7 @@ import psycopg
 from playwright.sync_api import Browser, Page, sync_playwright
 
 SIZES = {"thousand": 1_000, "million": 1_000_000}
-# One opening takes 1.1 to 1.8 s on two cores: the middle of fewer says nothing about a tenth of a second.
+# One opening takes up to half as long again as another: the middle of fewer tells no tenth of a second.
 OPENINGS = 15
 TELLINGS = 40
 OPERATORS = 10

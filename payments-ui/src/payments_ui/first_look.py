@@ -42,13 +42,22 @@ def looks(settings: Settings) -> dict[str, Look]:
     def api() -> ApiClient:
         return HttpApiClient(settings.api_url, token.get, patience_s=PATIENCE_S)
 
-    async def look(path: str, request: Request) -> str:
+    def seen(path: str, request: Request) -> str:
         person = identity.of_request(request.cookies, settings)
         if settings.ui_sign_in is not SignIn.NONE and (person is None or not person.roles):
             return ""
         token.set(identity.bearer(settings, person))
-        zone = request.cookies.get(ZONE_COOKIE)
-        return await asyncio.to_thread(lambda: _drawn(api(), path, request.query_params, zone))
+        return _drawn(api(), path, request.query_params, request.cookies.get(ZONE_COOKIE))
+
+    async def look(path: str, request: Request) -> str:
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(seen, path, request), PATIENCE_S)
+        except (ApiError, TimeoutError):
+            return ""  # the page itself says what is wrong, and asks again
+        except Exception:
+            # The page is half sent by now: it must come, with or without a look.
+            logger.exception("no first look of %s", path)
+            return ""
 
     return {f"/{path}": partial(look, path) for path in PATHS}
 
@@ -59,11 +68,5 @@ def _drawn(api: ApiClient, path: str, address: Mapping[str, str], zone: str | No
     from payments_ui.pages import payment, payments
 
     show = payments.first_look if path == state.PAYMENTS_PATH else payment.first_look
-    try:
-        shown = show(api, address, times.zone_of(zone))
-    except ApiError:
-        return ""  # the page itself says what is wrong, and asks again
-    except Exception:
-        logger.exception("no first look of %s", path)
-        return ""
+    shown = show(api, address, times.zone_of(zone))
     return str(_DRAWN.format(style=header.styles(), shown=shown)) if shown is not None else ""

@@ -9,6 +9,10 @@ from e2e.steps import barriers, go, pay
 from playwright.sync_api import BrowserContext, Page, expect
 
 LOOK = "#first-look"
+REFUSING = """
+const { get } = Object.getOwnPropertyDescriptor(Document.prototype, "cookie");
+Object.defineProperty(document, "cookie", { get, set() { throw new Error("refused"); } });
+"""
 
 
 @pytest.fixture
@@ -38,5 +42,9 @@ def test_the_first_look_makes_way_for_the_page(page: Page, stack: Stack) -> None
     for path in ("/payments?account=ACC-WAY", f"/payment?id={payment_id}"):
         go(page, path)
         expect(page.locator(LOOK)).to_have_count(0)
+    # A browser that keeps nothing refuses the script what it would keep.
+    page.add_init_script(REFUSING)
+    go(page, "/payments?account=ACC-WAY")
+    expect(page.locator(LOOK)).to_have_count(0)
     go(page, "/payments?account=ACC-NONE")
     expect(page.get_by_text("No payment matches")).to_be_visible()

@@ -66,6 +66,18 @@ def test_without_an_answer_the_page_comes_without_a_look(api: str, request: pyte
     assert asyncio.run(looks["/payments"](a_request())) == ""
 
 
+def test_the_page_comes_also_where_the_look_stumbles(
+    silent: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stumble(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(payments, "first_look", stumble)
+    looks = first_look.looks(Settings.model_validate({"payments_api_url": silent}))
+    assert asyncio.run(looks["/payments"](a_request())) == ""
+    assert "no first look of payments" in caplog.text
+
+
 def test_nobody_is_shown_nothing(silent: str) -> None:
     settings = Settings.model_validate(
         {"payments_api_url": silent, "ui_sign_in": "development", "jwt_secret": "x" * 40}
